@@ -1,0 +1,31 @@
+/** The limits of a retry loop's waiting. */
+export interface BackoffOptions {
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+  /** For tests: a number in [0, 1). */
+  readonly random?: () => number;
+}
+
+/**
+ * How long to wait before retry number `attempt` (0 is the first): full jitter, a random time
+ * between nothing and the exponential ceiling, which spreads competing clients best
+ * (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ */
+export function backoffDelayMs(attempt: number, options: BackoffOptions): number {
+  const ceilingMs = Math.min(options.maxDelayMs, options.firstDelayMs * 2 ** Math.min(attempt, 30));
+  return Math.floor((options.random ?? Math.random)() * ceilingMs);
+}
+
+/** Waits, and returns early and without an error when the signal aborts. */
+export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(finish, delayMs);
+    function finish(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", finish);
+      resolve();
+    }
+    signal?.addEventListener("abort", finish, { once: true });
+  });
+}

@@ -1,0 +1,221 @@
+/**
+ * The contract between sources, sinks and the pipeline that joins them.
+ *
+ * The pipeline owns the loop: it opens the source, opens the sink, pulls batches, hands each to
+ * the sink, puts what was refused into the dead letters, saves the checkpoint and only then tells
+ * the source that it may forget. Connectors never call the pipeline and never call each other.
+ *
+ * ```
+ * source.open -> sink.open -> source.read -> sink.write -> dead letters on disk
+ *             -> checkpoint on disk -> source.commit -> ... -> dispose both
+ * ```
+ *
+ * Delivery is at least once by this contract alone: after a crash, everything behind the last
+ * saved checkpoint is read and written again. A sink makes that exact by being idempotent (an
+ * index with external versions) or by keeping the positions together with the data.
+ */
+
+/** One ordered stream of messages: a partition of a topic, a file. */
+export type Lane = string;
+
+/**
+ * A place in a lane from which reading can go on. Minted and understood by its source alone;
+ * everybody else stores it and hands it back.
+ */
+export type Position = string;
+
+/** A name and its bytes. Kafka allows a name to stand more than once, so headers are a list. */
+export interface Header {
+  readonly name: string;
+  readonly value: Uint8Array | null;
+}
+
+/** Where a message stands, or once stood, in Kafka. */
+export interface Origin {
+  readonly topic: string;
+  readonly partition: number;
+  /** Only where it differs from the message's sequence (a record that was saved to a file). */
+  readonly offset?: bigint;
+}
+
+/** One event as raw bytes. Nothing in it has been parsed that need not be. */
+export interface Message {
+  /** Strictly increasing within its lane: the offset in Kafka, the byte offset in a file. */
+  readonly sequence: bigint;
+  readonly key: Uint8Array | null;
+  /** `null` is a tombstone. */
+  readonly value: Uint8Array | null;
+  readonly headers: readonly Header[];
+  /** Record time in milliseconds since 1970, or {@link NO_TIMESTAMP}. */
+  readonly timestampMs: number;
+  /** A sink that has partitions keeps the message in this one; without it the key decides. */
+  readonly origin?: Origin;
+  /** 1-based line, where the source is made of lines. */
+  readonly line?: number;
+}
+
+/** The record time of a message whose source knows none; a sink may put the time of sending. */
+export const NO_TIMESTAMP = -1;
+
+/** A message, or something that should have been one, that can never be delivered. */
+export interface Rejection {
+  readonly sequence: bigint;
+  readonly line?: number | undefined;
+  readonly key?: string | undefined;
+  /** A stable name in SCREAMING_SNAKE case. */
+  readonly code: string;
+  /** For a person. Names the place and the fault, never the content of the record. */
+  readonly reason: string;
+}
+
+/** How many messages had the same fate, by reason. */
+export type Counts = Readonly<Record<string, number>>;
+
+/** Consecutive messages of one lane. */
+export interface Batch {
+  readonly lane: Lane;
+  readonly messages: readonly Message[];
+  /** Reading from here yields nothing of this batch and misses nothing after it. */
+  readonly position: Position;
+  /**
+   * Every sequence of the lane below this one is settled by this batch and those before it. It can
+   * lie beyond the last message: control records, compacted records and blank lines leave gaps.
+   */
+  readonly nextSequence: bigint;
+  /** What the source found in place of a message: a line that is not JSON, one without a key. */
+  readonly rejections: readonly Rejection[];
+  /** What the source passed over by rule, by reason: blank lines, excluded types. */
+  readonly skipped: Counts;
+  /** The size of the batch in memory, in bytes, for the pipeline's limits. */
+  readonly sizeBytes: number;
+}
+
+/** Facts about one end of a run. A later run that finds another value under a name is refused. */
+export type Identity = Readonly<Record<string, string>>;
+
+/** What a source says of itself once it is open. */
+export interface StreamIdentity {
+  /** Where the stream is, in canonical form and without secrets: part of the checkpoint's name. */
+  readonly address: string;
+  /** What was found there: cluster id, topic id, partition count. */
+  readonly identity: Identity;
+}
+
+export interface ReadOptions {
+  /** Where each lane goes on. A lane that is not listed starts at its beginning. */
+  readonly from: ReadonlyMap<Lane, Position>;
+  /**
+   * Stop reading. The iteration then ends soon and without an error; what was yielded before
+   * stays valid.
+   */
+  readonly stop: AbortSignal;
+  /** At most so many messages, rejections and skipped ones in all. */
+  readonly maxEventsCount?: number | undefined;
+  /** At most so many messages in one batch, for pacing. */
+  readonly maxBatchCount?: number | undefined;
+}
+
+/**
+ * Where events come from.
+ *
+ * Call order: `open` once, `ends` at any time after it, `read` once, `commit` any number of times
+ * during `read`, dispose once or more. An error from any of them is final for this source object;
+ * transient faults (a leader that moves, a connection that breaks) are retried inside and end in
+ * an error only after a limit of the source's own.
+ */
+export interface Source extends AsyncDisposable {
+  /** Connects and identifies the stream. Throws when it cannot be reached or does not exist. */
+  open(signal: AbortSignal): Promise<StreamIdentity>;
+
+  /**
+   * For each lane the sequence that the next new message would get: the high watermark of a
+   * partition, the size of a file. A lane whose end cannot be known (stdin) is left out.
+   */
+  ends(): Promise<ReadonlyMap<Lane, bigint>>;
+
+  /**
+   * Pulls batches of all lanes, each lane in order, lanes in any order. The caller's pace is the
+   * source's pace: nothing is read far ahead of what was asked for. A bounded source ends by
+   * itself, exactly at the ends seen at its start; a following one ends only by `stop`.
+   */
+  read(options: ReadOptions): AsyncIterable<Batch>;
+
+  /** These positions are on konn's disk, the source may forget what lies behind them. */
+  commit?(durable: ReadonlyMap<Lane, Position>): Promise<void>;
+}
+
+/** What the pipeline tells a sink when it opens it. */
+export interface SinkOpenOptions {
+  readonly stream: StreamIdentity;
+  /** What the checkpoint holds of this sink, or undefined for a first run. */
+  readonly resume: SinkResume | undefined;
+  /** Build anew from the stream's beginning, whatever is there already. */
+  readonly fromBeginning: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What a sink asked the checkpoint to keep. */
+export interface SinkResume {
+  readonly identity: Identity;
+  readonly state: string | undefined;
+}
+
+/** What a sink says of itself once it is open. */
+export interface SinkOpening extends SinkResume {
+  /**
+   * Positions that the sink keeps together with the data. They win over the checkpoint, since
+   * they moved in the same transaction as the data did.
+   */
+  readonly positions?: ReadonlyMap<Lane, Position>;
+}
+
+/** The fate of a batch. The counts and the rejections add up to the batch's messages. */
+export interface WriteReport {
+  readonly written: number;
+  readonly deleted: number;
+  readonly skipped: Counts;
+  readonly rejections: readonly Rejection[];
+  /**
+   * What `open` must be given to go on right behind this batch, where the sink needs more than the
+   * positions: the length of a file. Reports that carry it resolve in the order of the writes.
+   */
+  readonly state?: string;
+}
+
+/**
+ * Where events go to.
+ *
+ * Call order: `open` once, `write` any number of times, `caughtUp` at most once, dispose once or
+ * more. The address is known before `open`, since the lock is taken by it.
+ *
+ * **What a write promises.** When `write` resolves, every message of the batch is delivered, or
+ * skipped by a rule, or listed as rejected, and that outcome survives a crash of the sink's
+ * service as far as that service promises at all (acks from all replicas, a translog on disk,
+ * fsync of a file). Nothing is left in a buffer.
+ *
+ * **What an error means.** The sink retries what may succeed later, with backoff and until the
+ * signal aborts, so a throw says: nothing is known of this batch and the run must end. Everything
+ * since the last checkpoint will be written again by the next run.
+ *
+ * **Concurrency.** The pipeline may call `write` again before earlier calls have resolved, for the
+ * same lane too, always in the order of the lane. How much of it runs at once is the sink's
+ * choice, but messages with one key take effect in the order of the calls.
+ */
+export interface Sink extends AsyncDisposable {
+  /** Where the data goes, in canonical form and without secrets: part of the checkpoint's name. */
+  readonly address: string;
+
+  /**
+   * Connects, creates what is missing, and refuses what is not ours to write to. It must not
+   * create anything when `resume` says that something should already be there.
+   */
+  open(options: SinkOpenOptions): Promise<SinkOpening>;
+
+  write(batch: Batch, signal: AbortSignal): Promise<WriteReport>;
+
+  /**
+   * Everything that the source held when the run began has been delivered and checkpointed: what
+   * was built anew may now be shown. Returns the state to checkpoint.
+   */
+  caughtUp?(signal: AbortSignal): Promise<string | undefined>;
+}
