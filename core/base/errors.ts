@@ -21,6 +21,8 @@ export interface KonnErrorOptions {
   kind?: ErrorKind;
   /** What to do about it, naming the command or the flag. */
   hint?: string;
+  /** True when time alone may mend it: a service that is still starting. `--wait` tries again. */
+  mayPass?: boolean;
   cause?: unknown;
 }
 
@@ -34,6 +36,7 @@ export class KonnError extends Error {
   readonly code: string;
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
+  readonly mayPass: boolean;
 
   constructor(message: string, options: KonnErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -41,6 +44,7 @@ export class KonnError extends Error {
     this.code = options.code;
     this.kind = options.kind ?? "unavailable";
     this.hint = options.hint;
+    this.mayPass = options.mayPass ?? false;
   }
 }
 

@@ -16,10 +16,27 @@ export interface Observer {
   retried(count: number): void;
 }
 
+/** The observer of one run, shared by its source and its sink. */
+export interface RunObserver extends Observer {
+  readonly retriesCount: number;
+}
+
+/** Makes the observer of a run. */
+export function createRunObserver(log: Logger): RunObserver {
+  let retriesCount = 0;
+  return {
+    log,
+    retried: (count) => (retriesCount += count),
+    get retriesCount() {
+      return retriesCount;
+    },
+  };
+}
+
 /** Hears nothing. */
-export const SILENT_OBSERVER: Observer = {
-  log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
-  retried: ignore,
-};
+export const SILENT_LOGGER: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+/** Hears nothing and counts nothing. */
+export const SILENT_OBSERVER: Observer = { log: SILENT_LOGGER, retried: ignore };
 
 function ignore(): void {}

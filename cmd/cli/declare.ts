@@ -1,0 +1,118 @@
+import { type ArgsDef, type CommandDef, defineCommand } from "citty";
+import {
+  COMMON_SETTINGS,
+  type RawValue,
+  type Setting,
+  type SettingName,
+  type Settings,
+  SETTINGS,
+} from "../../core/config/mod.ts";
+import { resolveInvocation } from "./invocation.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** An argument without a flag. */
+export interface Positional {
+  readonly name: string;
+  readonly description: string;
+  readonly required: boolean;
+}
+
+export interface Example {
+  readonly description: string;
+  readonly command: string;
+}
+
+export type CommonSettingName = (typeof COMMON_SETTINGS)[number];
+
+/** What a command is called with. */
+export interface Invocation<Name extends SettingName> {
+  readonly settings: Settings<Name | CommonSettingName>;
+  /** The settings that were set by a flag, in the environment or in the file. */
+  readonly given: ReadonlySet<SettingName>;
+  /** Values of the positionals, by name. One that was not given is the empty text. */
+  readonly positionals: Readonly<Record<string, string>>;
+  readonly terminal: Terminal;
+  readonly interrupt: Interrupt;
+}
+
+/** The first interrupt of a process, as the commands see it. */
+export interface Interrupt {
+  readonly signal: AbortSignal;
+  /** The exit code of a bounded run that it cut short: 128 and the number of the signal. */
+  exitCode(): number;
+}
+
+/** A command as its file declares it. */
+export interface Declaration<Name extends SettingName> {
+  readonly name: string;
+  readonly description: string;
+  readonly positionals?: readonly Positional[];
+  readonly settings: readonly Name[];
+  readonly examples: readonly Example[];
+  /** Does the work and returns the exit code. */
+  run(invocation: Invocation<Name>): Promise<number>;
+}
+
+/** A command as `main` sees it: citty's definition, and what the help and the checks need. */
+export interface KonnCommand {
+  readonly definition: CommandDef;
+  readonly name: string;
+  readonly description: string;
+  readonly positionals: readonly Positional[];
+  readonly settings: readonly SettingName[];
+  readonly examples: readonly Example[];
+}
+
+/** What `main` gives to a command through citty. */
+export interface CallContext {
+  readonly flags: ReadonlyMap<string, RawValue>;
+  readonly commandNames: readonly string[];
+  readonly interrupt: Interrupt;
+}
+
+/** Turns a declaration into a command that citty can run. */
+export function declareCommand<const Name extends SettingName>(
+  declaration: Declaration<Name>,
+): KonnCommand {
+  const { name, description, positionals = [], examples } = declaration;
+  const settings = [...declaration.settings, ...COMMON_SETTINGS];
+  const definition = defineCommand({
+    meta: { name, description },
+    args: { ...positionalArgs(positionals), ...settingArgs(settings) },
+    run: async ({ args, data }) => {
+      // citty carries what main gives it untyped.
+      const context: CallContext = data;
+      const placed = positionals.map((p, index): [string, string] => [p.name, args._[index] ?? ""]);
+      const { interrupt } = context;
+      const { values, given, terminal: opened } = resolveInvocation({ name, settings, context });
+      using terminal = opened;
+      return declaration.run({
+        settings: values,
+        given,
+        positionals: Object.fromEntries(placed),
+        terminal,
+        interrupt,
+      });
+    },
+  });
+  return { definition, name, description, positionals, settings, examples };
+}
+
+function positionalArgs(positionals: readonly Positional[]): ArgsDef {
+  return Object.fromEntries(
+    positionals.map(({ name, description, required }) => [
+      name,
+      { type: "positional", description, required },
+    ]),
+  );
+}
+
+function settingArgs(settings: readonly SettingName[]): ArgsDef {
+  return Object.fromEntries(settings.map((name) => [name, settingArg(SETTINGS[name])]));
+}
+
+function settingArg({ placeholder, description }: Setting<unknown>): ArgsDef[string] {
+  return placeholder === undefined
+    ? { type: "boolean", description }
+    : { type: "string", description, valueHint: placeholder };
+}

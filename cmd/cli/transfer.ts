@@ -1,0 +1,144 @@
+import { formatCount, formatSeconds } from "../../core/base/format.ts";
+import { KonnError } from "../../core/base/errors.ts";
+import type { SettingName, Settings } from "../../core/config/mod.ts";
+import { createRunObserver } from "../../core/observe/observer.ts";
+import type { Pacer, RunSnapshot, RunSummary } from "../../core/pipeline/mod.ts";
+import type { CommonSettingName, Interrupt } from "./declare.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Settings of every command that moves events. */
+export const TRANSFER_SETTINGS = [
+  "wait",
+  "rate",
+  "speed",
+  "limit",
+  "max-dead-letters",
+] as const satisfies readonly SettingName[];
+
+export interface TransferOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly settings: Settings<(typeof TRANSFER_SETTINGS)[number] | CommonSettingName>;
+  /** Settings that only some commands take. */
+  readonly connectors: ConnectorSettings;
+  readonly follow: boolean;
+  readonly fromBeginning: boolean;
+  readonly terminal: Terminal;
+  readonly interrupt: Interrupt;
+  /** Says in the summary what was done: "Replayed". */
+  readonly verb: string;
+}
+
+/** What the two ends take from the command line. What a command does not declare has its default. */
+export interface ConnectorSettings {
+  readonly brokers: readonly string[];
+  readonly openSearchUrl: string;
+  readonly format?: "event" | "record" | undefined;
+  readonly excludeTypes?: readonly string[] | undefined;
+  readonly partitionsCount?: number | undefined;
+  readonly compression?: "none" | "gzip" | "snappy" | "lz4" | "zstd";
+  readonly existing?: "refuse" | "append" | "overwrite";
+}
+
+/** Moves events from one connector URL to another, shows how far it is, and prints the summary. */
+export async function transfer(options: TransferOptions): Promise<number> {
+  const { from, to, settings, connectors, terminal, interrupt, follow } = options;
+  if (terminal.json && to === "-") throw jsonOverData();
+  const { createSink, createSource } = await import("../../core/connectors/mod.ts");
+  const { runWhenReady } = await import("../../core/pipeline/mod.ts");
+  const observer = createRunObserver(terminal.log);
+  const pacer = await createPacer(settings);
+  const ends = {
+    compression: "none",
+    existing: "refuse",
+    ...connectors,
+    follow,
+    observer,
+  } as const;
+  const prepare = async () => {
+    const source = await createSource(from, ends);
+    const sink = await createSink(to, ends);
+    return {
+      source: source.end,
+      sink: sink.end,
+      stateDir: settings["state-dir"],
+      resumable: source.resumable && sink.resumable,
+      fromBeginning: options.fromBeginning,
+      maxEventsCount: settings.limit,
+      maxDeadLettersCount: settings["max-dead-letters"],
+      pacer,
+      stop: interrupt.signal,
+      observer,
+      onProgress: (snapshot: RunSnapshot) => terminal.progress.update(snapshot),
+    };
+  };
+  const waitMs = settings.wait ?? 0;
+  const summary = await runWhenReady(prepare, { waitMs, observer, stop: interrupt.signal });
+  terminal.progress[Symbol.dispose]();
+  printSummary(summary, options);
+  return summary.complete || follow ? 0 : interrupt.exitCode();
+}
+
+async function createPacer({
+  rate,
+  speed,
+}: Settings<"rate" | "speed">): Promise<Pacer | undefined> {
+  if (rate !== undefined && speed !== undefined) throw bothPaces();
+  const { paceByEventTime, paceByRate } = await import("../../core/pipeline/mod.ts");
+  if (rate !== undefined) return paceByRate(rate);
+  if (speed === undefined) return undefined;
+  const { eventTimeMs } = await import("../../core/cdc/event_time.ts");
+  return paceByEventTime(speed, ({ messages: [message] }) => message && eventTimeMs(message));
+}
+
+function printSummary(summary: RunSummary, { verb, terminal, from, to }: TransferOptions): void {
+  if (terminal.json) terminal.result(JSON.stringify(summaryJson(summary)));
+  else terminal.note(summaryText(summary, { verb, from, to }));
+}
+
+/** The summary as scripts read it. The names are part of konn's interface. */
+export function summaryJson(summary: RunSummary): object {
+  const { events, written, deleted, skipped, retries, positions, ends } = summary;
+  const seconds = Math.round(summary.seconds * 1_000) / 1_000;
+  const dead_letters = summary.deadLetters;
+  return { events, written, deleted, skipped, dead_letters, retries, seconds, positions, ends };
+}
+
+/** The summary as a person reads it. */
+export function summaryText(
+  summary: RunSummary,
+  { verb, from, to }: { verb: string; from: string; to: string },
+): string {
+  const { events, written, deleted, skipped, deadLetters, retries, seconds } = summary;
+  if (events === 0) return `Nothing new in ${from}${summary.resumed ? " since the last run" : ""}.`;
+  const reasons = Object.entries(skipped).filter(([, count]) => count > 0);
+  const skippedCount = reasons.reduce((sum, [, count]) => sum + count, 0);
+  const parts = [`${formatCount(written)} written`];
+  if (deleted > 0) parts.push(`${formatCount(deleted)} deleted`);
+  if (skippedCount > 0) {
+    const details = reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(", ");
+    parts.push(`${formatCount(skippedCount)} skipped (${details})`);
+  }
+  parts.push(`${formatCount(deadLetters)} dead letters`);
+  if (retries > 0) parts.push(`${formatCount(retries)} retries`);
+  const perSecond = formatCount(Math.round(events / Math.max(seconds, 0.001)));
+  const time = `${formatSeconds(seconds)} (${perSecond}/s)`;
+  const state = summary.complete ? "" : " Stopped before the end; the next run goes on from here.";
+  return `${verb} ${formatCount(events)} events from ${from} to ${to} in ${time}: ${parts.join(", ")}.${state}`;
+}
+
+function jsonOverData(): KonnError {
+  return new KonnError("Cannot print the result with --json: stdout holds the events", {
+    code: "USAGE",
+    kind: "usage",
+    hint: "Leave out --json, or write the events to a file.",
+  });
+}
+
+function bothPaces(): KonnError {
+  return new KonnError("Cannot use --rate and --speed together", {
+    code: "USAGE",
+    kind: "usage",
+    hint: "--rate paces evenly, --speed by the events' own times.",
+  });
+}

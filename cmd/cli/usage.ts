@@ -1,0 +1,101 @@
+import {
+  COMMON_SETTINGS,
+  type Setting,
+  type SettingName,
+  SETTINGS,
+} from "../../core/config/mod.ts";
+import type { KonnCommand } from "./declare.ts";
+
+/** The help of one command, within 80 columns. */
+export function commandUsage(command: KonnCommand): string {
+  const { name, description, positionals, settings, examples } = command;
+  const own = settings.filter((setting) => !isCommon(setting));
+  const places = positionals.map((p) =>
+    p.required ? p.name.toUpperCase() : `[${p.name.toUpperCase()}]`,
+  );
+  return sections([
+    description,
+    `Usage: konn ${[name, ...places, "[flags]"].join(" ")}`,
+    titled(
+      "Arguments",
+      positionals.map((p) => [p.name.toUpperCase(), p.description]),
+    ),
+    titled("Flags", own.map(settingRow)),
+    titled("Common flags", [...COMMON_SETTINGS.map(settingRow), ["--help", "this text"]]),
+    titled("Examples", []) +
+      examples.map(({ description: what, command: line }) => `  # ${what}\n  ${line}`).join("\n"),
+    `Every flag is also a variable (${own[0] ? variableOf(own[0]) : "KONN_STATE_DIR"}) and a line in konn.toml.`,
+  ]);
+}
+
+/** The help of konn itself. */
+export function overviewUsage(commands: readonly KonnCommand[]): string {
+  return sections([
+    "konn: from a Debezium change stream to a search bar, in one binary.",
+    "Usage: konn COMMAND [flags]",
+    titled(
+      "Commands",
+      commands.map(({ name, description }) => [name, description]),
+    ),
+    titled("Flags", [
+      ["--help", "this text, or that of a command: konn COMMAND --help"],
+      ["--version", "the version of konn"],
+    ]),
+    titled("Examples", []) +
+      ["konn replay stream.jsonl", "konn sync --from-beginning --until-end", "konn status"]
+        .map((line) => `  ${line}`)
+        .join("\n"),
+  ]);
+}
+
+function settingRow(name: SettingName): [string, string] {
+  const setting: Setting<unknown> = SETTINGS[name];
+  const label =
+    setting.placeholder === undefined ? `--${name}` : `--${name} ${setting.placeholder}`;
+  const fallback = setting.default === undefined ? "" : ` (default: ${setting.default})`;
+  return [label, `${setting.description}${fallback}`];
+}
+
+const LABEL_COLUMNS_COUNT = 26;
+const LINE_COLUMNS_COUNT = 80;
+
+function titled(title: string, rows: readonly (readonly [string, string])[]): string {
+  return rows.length === 0 && title !== "Examples"
+    ? ""
+    : `${title}:\n${rows.map(formatRow).join("\n")}`;
+}
+
+function formatRow([label, description]: readonly [string, string]): string {
+  const indent = " ".repeat(LABEL_COLUMNS_COUNT);
+  const lines = wrap(description, LINE_COLUMNS_COUNT - LABEL_COLUMNS_COUNT);
+  const head = `  ${label}`.padEnd(LABEL_COLUMNS_COUNT);
+  const fits = head.length === LABEL_COLUMNS_COUNT;
+  return [
+    ...(fits ? [] : [`  ${label}`]),
+    ...lines.map((line, at) => (at === 0 && fits ? head : indent) + line),
+  ].join("\n");
+}
+
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+function sections(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function isCommon(name: SettingName): boolean {
+  return COMMON_SETTINGS.some((common) => common === name);
+}
+
+function variableOf(name: SettingName): string {
+  return `KONN_${name.toUpperCase().replaceAll("-", "_")}`;
+}

@@ -1,0 +1,86 @@
+import { KonnError } from "../core/base/errors.ts";
+import type { Settings } from "../core/config/mod.ts";
+import { declareCommand } from "./cli/declare.ts";
+import { transfer, TRANSFER_SETTINGS } from "./cli/transfer.ts";
+
+const SETTINGS = [
+  "from",
+  "to",
+  "brokers",
+  "opensearch-url",
+  "format",
+  "append",
+  "overwrite",
+  "partitions",
+  "compression",
+  "exclude-types",
+  "from-beginning",
+  "until-end",
+  "follow",
+  ...TRANSFER_SETTINGS,
+] as const;
+
+export const command = declareCommand({
+  name: "pipe",
+  description: "Move events from any source to any sink",
+  settings: SETTINGS,
+  examples: [
+    {
+      description: "Save a topic with keys, headers and tombstones",
+      command: "konn pipe --from kafka:cdc-events --to saved.jsonl --until-end",
+    },
+    {
+      description: "Play it back into another topic",
+      command: "konn pipe --from saved.jsonl --to kafka:copy",
+    },
+    {
+      description: "Look at a topic",
+      command: "konn pipe --from kafka:cdc-events --to - --until-end --limit 5",
+    },
+  ],
+  async run({ settings, terminal, interrupt }) {
+    const { from, to } = bothEnds(settings);
+    return transfer({
+      from,
+      to,
+      settings,
+      connectors: {
+        brokers: settings.brokers,
+        openSearchUrl: settings["opensearch-url"],
+        format: settings.format,
+        excludeTypes: settings["exclude-types"],
+        partitionsCount: settings.partitions,
+        compression: settings.compression,
+        existing: existingOutput(settings),
+      },
+      follow: from.startsWith("kafka:") ? !settings["until-end"] : settings.follow,
+      fromBeginning: settings["from-beginning"],
+      terminal,
+      interrupt,
+      verb: "Moved",
+    });
+  },
+});
+
+function bothEnds({ from, to }: Settings<"from" | "to">): { from: string; to: string } {
+  if (from !== undefined && to !== undefined) return { from, to };
+  throw new KonnError(`Cannot run konn pipe without --${from === undefined ? "from" : "to"}`, {
+    code: "USAGE",
+    kind: "usage",
+    hint: "Write konn pipe --from URL --to URL. `konn pipe --help` shows how it is used.",
+  });
+}
+
+function existingOutput({
+  append,
+  overwrite,
+}: Settings<"append" | "overwrite">): "refuse" | "append" | "overwrite" {
+  if (append && overwrite) {
+    throw new KonnError("Cannot use --append and --overwrite together", {
+      code: "USAGE",
+      kind: "usage",
+    });
+  }
+  if (append) return "append";
+  return overwrite ? "overwrite" : "refuse";
+}

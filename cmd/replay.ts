@@ -1,0 +1,58 @@
+import { declareCommand } from "./cli/declare.ts";
+import { oneTopic } from "./cli/one_topic.ts";
+import { transfer, TRANSFER_SETTINGS } from "./cli/transfer.ts";
+
+export const command = declareCommand({
+  name: "replay",
+  description: "Put the events of a JSONL file into a Kafka topic, in the order of the file",
+  positionals: [
+    { name: "file", description: "JSON lines, also .gz or .zst; - is stdin", required: true },
+  ],
+  settings: [
+    "brokers",
+    "topic",
+    "partitions",
+    "compression",
+    "format",
+    "again",
+    "follow",
+    "exclude-types",
+    ...TRANSFER_SETTINGS,
+  ],
+  examples: [
+    { description: "Into cdc-events on localhost:9092", command: "konn replay stream.jsonl" },
+    {
+      description: "In a CI container, where Kafka may still be starting",
+      command: "konn replay stream.jsonl --wait 60s --json",
+    },
+    {
+      description: "As it happened, ten times faster",
+      command: "konn replay stream.jsonl --speed 10x",
+    },
+  ],
+  async run({ settings, positionals, terminal, interrupt }) {
+    return transfer({
+      from: fileUrl(positionals["file"] ?? ""),
+      to: `kafka:${oneTopic(settings.topic)}`,
+      settings,
+      connectors: {
+        brokers: settings.brokers,
+        openSearchUrl: "",
+        format: settings.format,
+        excludeTypes: settings["exclude-types"],
+        partitionsCount: settings.partitions,
+        compression: settings.compression,
+      },
+      follow: settings.follow,
+      fromBeginning: settings.again,
+      terminal,
+      interrupt,
+      verb: "Replayed",
+    });
+  },
+});
+
+/** A path that looks like a URL is a path all the same. */
+function fileUrl(path: string): string {
+  return path === "-" ? path : `file:${path}`;
+}

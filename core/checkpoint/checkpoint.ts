@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import * as v from "valibot";
+import type { Identity, Lane, Position, SinkResume, StreamIdentity } from "../connector/mod.ts";
+import { KonnError } from "../base/errors.ts";
+
+/** The format that this konn writes. A file of another version is refused, never guessed at. */
+export const CHECKPOINT_VERSION = 1;
+
+/** What a run needs to go on where the last one stopped. */
+export interface Checkpoint {
+  readonly source: StreamIdentity;
+  readonly sink: SinkResume & { readonly address: string };
+  readonly lanes: ReadonlyMap<Lane, LanePosition>;
+  readonly savedAt: Date;
+}
+
+/** How far a lane has been delivered. */
+export interface LanePosition {
+  readonly position: Position;
+  /** Everything below this sequence is settled. For lag; `position` is what reading resumes from. */
+  readonly nextSequence: bigint;
+}
+
+const IDENTITY_SCHEMA = v.record(v.string(), v.string());
+const CONTENT_SCHEMA = v.strictObject({
+  konn_checkpoint: v.literal(CHECKPOINT_VERSION),
+  saved_at: v.pipe(v.string(), v.isoTimestamp()),
+  source: v.strictObject({ address: v.string(), identity: IDENTITY_SCHEMA }),
+  sink: v.strictObject({
+    address: v.string(),
+    identity: IDENTITY_SCHEMA,
+    state: v.optional(v.string()),
+  }),
+  lanes: v.record(
+    v.string(),
+    v.strictObject({
+      position: v.string(),
+      next_sequence: v.pipe(v.string(), v.regex(/^\d{1,19}$/)),
+    }),
+  ),
+});
+const VERSIONED_SCHEMA = v.looseObject({ konn_checkpoint: v.number(), checksum: v.string() });
+
+/** The text of a checkpoint file: JSON that a person can read, closed by a checksum of itself. */
+export function formatCheckpoint(checkpoint: Checkpoint): string {
+  const content: v.InferOutput<typeof CONTENT_SCHEMA> = {
+    konn_checkpoint: CHECKPOINT_VERSION,
+    saved_at: checkpoint.savedAt.toISOString(),
+    source: { ...checkpoint.source, identity: { ...checkpoint.source.identity } },
+    sink: {
+      address: checkpoint.sink.address,
+      identity: { ...checkpoint.sink.identity },
+      ...(checkpoint.sink.state === undefined ? {} : { state: checkpoint.sink.state }),
+    },
+    lanes: Object.fromEntries(
+      [...checkpoint.lanes].map(([lane, at]) => [
+        lane,
+        { position: at.position, next_sequence: String(at.nextSequence) },
+      ]),
+    ),
+  };
+  return `${JSON.stringify({ ...content, checksum: checksumOf(content) }, null, 2)}\n`;
+}
+
+/** Reads the text of a checkpoint file. Throws when it is torn, edited or of another version. */
+export function parseCheckpoint(text: string, path: string): Checkpoint {
+  const versioned = v.safeParse(VERSIONED_SCHEMA, parseJson(text));
+  if (!versioned.success) throw damaged(path, "it is not a whole checkpoint");
+  const { checksum, ...rest } = versioned.output;
+  if (rest.konn_checkpoint !== CHECKPOINT_VERSION) throw unknownVersion(path, rest.konn_checkpoint);
+  if (checksum !== checksumOf(rest)) throw damaged(path, "its checksum does not fit its content");
+  const content = v.safeParse(CONTENT_SCHEMA, rest);
+  if (!content.success) throw damaged(path, "its content has another shape");
+  const { saved_at, source, sink, lanes } = content.output;
+  return {
+    source,
+    sink: { address: sink.address, identity: sink.identity, state: sink.state },
+    lanes: new Map(
+      Object.entries(lanes).map(([lane, at]) => [
+        lane,
+        { position: at.position, nextSequence: BigInt(at.next_sequence) },
+      ]),
+    ),
+    savedAt: new Date(saved_at),
+  };
+}
+
+/** Names what differs between two identities, or returns undefined when nothing does. */
+export function identityDifference(before: Identity, now: Identity): string | undefined {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
+  const differing = [...names].filter((name) => before[name] !== now[name]);
+  if (differing.length === 0) return undefined;
+  return differing
+    .map((name) => `${name} was ${before[name] ?? "absent"} and is ${now[name] ?? "absent"}`)
+    .join(", ");
+}
+
+function checksumOf(content: object): string {
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex");
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function damaged(path: string, state: string): KonnError {
+  return new KonnError(`Cannot use the checkpoint ${path}: ${state}`, {
+    code: "CHECKPOINT_DAMAGED",
+    hint: "Put back a good copy, or remove the file to begin at the start of the source again.",
+  });
+}
+
+function unknownVersion(path: string, version: number): KonnError {
+  return new KonnError(
+    `Cannot use the checkpoint ${path}: it has format ${version}, this konn knows ${CHECKPOINT_VERSION}`,
+    {
+      code: "CHECKPOINT_VERSION_UNKNOWN",
+      hint: "Use the konn that wrote it, or another --state-dir to begin anew.",
+    },
+  );
+}

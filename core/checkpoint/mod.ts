@@ -1,0 +1,16 @@
+export {
+  CHECKPOINT_VERSION,
+  type Checkpoint,
+  formatCheckpoint,
+  identityDifference,
+  type LanePosition,
+  parseCheckpoint,
+} from "./checkpoint.ts";
+export {
+  type ListedCheckpoint,
+  listCheckpoints,
+  openRunState,
+  type RunAddresses,
+  runName,
+  type RunState,
+} from "./run_state.ts";

@@ -1,0 +1,123 @@
+import * as v from "valibot";
+import {
+  brokers,
+  choice,
+  count,
+  duration,
+  factor,
+  flag,
+  httpUrl,
+  indexName,
+  list,
+  rate,
+  text,
+  topics,
+} from "./values.ts";
+
+/** A setting: one name in three spellings, as a flag, in the environment and in the file. */
+export interface Setting<Value> {
+  readonly schema: v.GenericSchema<unknown, Value>;
+  readonly description: string;
+  /** What stands for the value in the help; a setting without it is a switch. */
+  readonly placeholder?: string;
+  /** As it would be typed. */
+  readonly default?: string;
+}
+
+/**
+ * Every setting there is, in the order of the help. A command names those that it takes.
+ * A default belongs to the setting, so it is the same for all commands.
+ */
+export const SETTINGS = {
+  from: optional(text, "URL", "where events come from"),
+  to: optional(text, "URL", "where events go to"),
+  brokers: withDefault(brokers, "HOST:PORT,...", "Kafka brokers to begin with", "localhost:9092"),
+  topic: withDefault(topics, "NAME", "Kafka topic; sync reads several: a,b", "cdc-events"),
+  partitions: optional(count(1), "N", "partitions of a topic that konn makes (default: 3)"),
+  compression: withDefault(
+    choice(["none", "gzip", "snappy", "lz4", "zstd"]),
+    "CODEC",
+    "of the records in Kafka: none, gzip, snappy, lz4, zstd",
+    "none",
+  ),
+  "opensearch-url": withDefault(httpUrl, "URL", "OpenSearch", "http://localhost:9200"),
+  index: withDefault(indexName, "NAME", "alias that searches read", "cdc"),
+  format: optional(
+    choice(["event", "record"]),
+    "FORMAT",
+    "of JSON lines: event, record (kcat -J); read: told by look",
+  ),
+  append: toggle("add to an output file that exists"),
+  overwrite: toggle("replace an output file that exists"),
+  "from-beginning": toggle("build a new index from the start of the topic"),
+  again: toggle("send a file that was replayed already once more"),
+  "until-end": toggle("stop at the end that the topic has now"),
+  follow: toggle("go on when the end of the file is reached"),
+  wait: optional(duration, "DUR", "wait so long for services to start: 60s"),
+  rate: optional(rate, "N/s", "at most so many events a second: 500/s"),
+  speed: optional(factor, "Nx", "pace by the events' own times: 1x, 10x"),
+  limit: optional(count(1), "N", "stop after so many events"),
+  "exclude-types": optional(list, "TYPES", "leave out entity types: key,certificate"),
+  "max-dead-letters": optional(count(0), "N", "fail when more events are refused"),
+  "dry-run": toggle("read and count, write nothing"),
+  config: optional(text, "FILE", "settings as TOML (default: konn.toml when present)"),
+  "state-dir": withDefault(text, "DIR", "checkpoints, locks, dead letters", ".konn"),
+  "log-format": optional(
+    choice(["pretty", "json"]),
+    "FORMAT",
+    "pretty, json (default: pretty on a terminal)",
+  ),
+  "log-level": withDefault(
+    choice(["debug", "info", "warn", "error"]),
+    "LEVEL",
+    "debug, info, warn, error",
+    "info",
+  ),
+  quiet: toggle("no progress and no summary, only warnings and errors"),
+  json: toggle("the result as one JSON object on stdout"),
+  "no-color": toggle("no colours (also NO_COLOR)"),
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+/** The values of some settings, by name. */
+export type Settings<Names extends SettingName> = {
+  readonly [Name in Names]: v.InferOutput<(typeof SETTINGS)[Name]["schema"]>;
+};
+
+/** Settings that every command takes. */
+export const COMMON_SETTINGS = [
+  "config",
+  "state-dir",
+  "log-format",
+  "log-level",
+  "quiet",
+  "json",
+  "no-color",
+] as const satisfies readonly SettingName[];
+
+/** `opensearch-url` -> `KONN_OPENSEARCH_URL`. */
+export function environmentName(name: string): string {
+  return `KONN_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function withDefault<Value>(
+  schema: v.GenericSchema<unknown, Value>,
+  placeholder: string,
+  description: string,
+  value: string,
+) {
+  return { schema, placeholder, description, default: value };
+}
+
+function optional<Value>(
+  schema: v.GenericSchema<unknown, Value>,
+  placeholder: string,
+  description: string,
+) {
+  return { schema: v.optional(schema), placeholder, description };
+}
+
+function toggle(description: string) {
+  return { schema: v.optional(flag, false), description };
+}

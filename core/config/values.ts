@@ -1,0 +1,119 @@
+import * as v from "valibot";
+
+/**
+ * The kinds of values that settings have. Each takes the text of a flag, of an environment variable
+ * or of a line in the configuration file, and says in its message what it would have taken.
+ */
+
+const MS_PER_UNIT: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const RATE = /^(\d+(?:\.\d+)?)\/s$/;
+const FACTOR = /^(\d+(?:\.\d+)?)x$/;
+const ADDRESS = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})$/;
+
+/** `60s`, `500ms`, `5m`, `24h` -> milliseconds. */
+export const duration = v.pipe(
+  v.string(),
+  v.regex(DURATION, "a number with a unit: 500ms, 60s, 5m, 24h, 7d"),
+  v.transform((text) => {
+    const [, amount, unit] = DURATION.exec(text) ?? [];
+    return Number(amount) * (MS_PER_UNIT[unit ?? ""] ?? 0);
+  }),
+);
+
+/** `500/s` -> events per second. */
+export const rate = v.pipe(
+  v.string(),
+  v.regex(RATE, "events per second: 500/s"),
+  v.transform((text) => Number(RATE.exec(text)?.[1])),
+  v.gtValue(0, "more than 0/s"),
+);
+
+/** `10x` -> 10. */
+export const factor = v.pipe(
+  v.string(),
+  v.regex(FACTOR, "a multiple of the original speed: 1x, 10x, 0.5x"),
+  v.transform((text) => Number(FACTOR.exec(text)?.[1])),
+  v.gtValue(0, "more than 0x"),
+);
+
+/** A whole number from `min` up. */
+export function count(min: number) {
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d{1,15}$/, `a whole number from ${min}`),
+    v.transform(Number),
+    v.minValue(min, `a whole number from ${min}`),
+  );
+}
+
+/** `a,b` -> ["a", "b"]. */
+export const list = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== ""),
+  ),
+  v.minLength(1, "at least one name: a,b"),
+);
+
+/** `host:9092,other:9092`. */
+export const brokers = v.pipe(
+  list,
+  v.everyItem((item) => isAddress(item), "HOST:PORT, or several with commas between"),
+);
+
+/** Names of topics: Kafka's own rule for them (`org.apache.kafka.common.internals.Topic`). */
+export const topics = v.pipe(
+  list,
+  v.everyItem(
+    (name) => /^[A-Za-z0-9._-]{1,249}$/.test(name) && name !== "." && name !== "..",
+    "topic names of letters, digits, '.', '_' and '-', with commas between",
+  ),
+);
+
+/** A base URL of an HTTP service. */
+export const httpUrl = v.pipe(
+  v.string(),
+  v.check((text) => {
+    const url = URL.parse(text);
+    return url !== null && (url.protocol === "http:" || url.protocol === "https:");
+  }, "a URL that begins with http:// or https://"),
+);
+
+/** An index or alias name: OpenSearch's own rule for them. */
+export const indexName = v.pipe(
+  v.string(),
+  v.regex(
+    /^[a-z0-9][a-z0-9._-]{0,199}$/,
+    "a name of lower-case letters, digits, '.', '_' and '-' that begins with a letter or digit",
+  ),
+);
+
+/** Any text but none. */
+export const text = v.pipe(v.string(), v.nonEmpty("a value"));
+
+/** One of some words. */
+export function choice<const Options extends readonly string[]>(options: Options) {
+  return v.picklist(options, `one of ${options.join(", ")}`);
+}
+
+/** A switch. The environment and the file may write it out. */
+export const flag = v.pipe(
+  v.union([v.boolean(), v.picklist(["true", "false", "1", "0"])], "true or false"),
+  v.transform((value) => value === true || value === "true" || value === "1"),
+);
+
+function isAddress(item: string): boolean {
+  const port = Number(ADDRESS.exec(item)?.[1] ?? 0);
+  return port > 0 && port < 65_536;
+}

@@ -1,0 +1,49 @@
+import { KonnError } from "../base/errors.ts";
+
+/** The end of a run as a person writes it: `kafka://h:9092/topic`, `opensearch:cdc`, `a.jsonl`. */
+export interface ConnectorUrl {
+  readonly scheme: string;
+  /** `h1:p1,h2:p2`, where the URL names hosts; otherwise the settings do. */
+  readonly hosts: string | undefined;
+  /** The topic, the index, the path. */
+  readonly name: string;
+}
+
+/** Two letters at least, so that a drive of Windows is a path. */
+const SCHEME = /^([a-z]{2,}):(.*)$/s;
+const AUTHORITY = /^\/\/([^/]*)\/(.+)$/s;
+
+/**
+ * Reads a connector URL. Without a scheme it is the path of a file; `-` is stdin or stdout.
+ *
+ * @throws KonnError (usage) for an incomplete URL and for one that holds credentials
+ */
+export function parseConnectorUrl(url: string): ConnectorUrl {
+  if (url === "-") return { scheme: "-", hosts: undefined, name: "-" };
+  const [, scheme, rest = ""] = SCHEME.exec(url) ?? [];
+  if (scheme === undefined) return { scheme: "file", hosts: undefined, name: url };
+  if (scheme === "file") return { scheme, hosts: undefined, name: filePath(rest) };
+  if (!rest.startsWith("//")) return named(scheme, undefined, rest);
+  const [, hosts, name = ""] = AUTHORITY.exec(rest) ?? [];
+  if (hosts?.includes("@")) {
+    throw new KonnError(`Cannot use a ${scheme} URL that holds credentials`, {
+      code: "URL_WITH_CREDENTIALS",
+      kind: "usage",
+      hint: "Secrets come from the environment or from files, never from the command line.",
+    });
+  }
+  return named(scheme, hosts, name);
+}
+
+function named(scheme: string, hosts: string | undefined, name: string): ConnectorUrl {
+  if (name !== "" && hosts !== "") return { scheme, hosts, name };
+  throw new KonnError(`Cannot use a ${scheme} URL without a name`, {
+    code: "URL_INVALID",
+    kind: "usage",
+    hint: `Write ${scheme}:NAME or ${scheme}://HOST:PORT/NAME.`,
+  });
+}
+
+function filePath(rest: string): string {
+  return rest.startsWith("///") ? rest.slice(2) : rest;
+}

@@ -1,0 +1,149 @@
+import { KonnError } from "../base/errors.ts";
+import { suggest } from "../base/suggest.ts";
+import type { Sink, Source } from "../connector/mod.ts";
+import type { Observer } from "../observe/observer.ts";
+import { type ConnectorUrl, parseConnectorUrl } from "./connector_url.ts";
+
+/** What the settings say about both ends of a run. A connector takes what concerns it. */
+export interface ConnectorOptions {
+  readonly observer: Observer;
+  readonly brokers: readonly string[];
+  readonly openSearchUrl: string;
+  /** Whether the source goes on when it has reached its end. */
+  readonly follow: boolean;
+  readonly format?: "event" | "record" | undefined;
+  readonly excludeTypes?: readonly string[] | undefined;
+  readonly partitionsCount?: number | undefined;
+  readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
+  /** What a file sink does with a file that is there already. */
+  readonly existing: "refuse" | "append" | "overwrite";
+}
+
+/** What a connector counts its sequences in: events (offsets) or bytes. */
+export type SequenceUnit = "events" | "bytes";
+
+/** One kind of source, sink or both. Heavy modules are imported by the functions, when used. */
+interface Connector {
+  readonly source?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<Source>;
+  readonly sink?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<Sink>;
+  /** Whether a later run can go on where one stopped. */
+  readonly resumable: boolean;
+  readonly unit: SequenceUnit;
+}
+
+const FILE: Connector = {
+  source: async ({ name }, { format, follow, excludeTypes, observer }) => {
+    const { createJsonlSource } = await import("./jsonl/reader.ts");
+    return createJsonlSource({ path: name, format, follow, excludeTypes, observer });
+  },
+  sink: async ({ name }, { format = "record", existing, observer }) => {
+    const { createJsonlSink } = await import("./jsonl/writer.ts");
+    return createJsonlSink({ path: name, format, existing, observer });
+  },
+  resumable: true,
+  unit: "bytes",
+};
+
+const KAFKA: Connector = {
+  source: async ({ name, hosts }, { brokers, follow, observer }) => {
+    const { createKafkaSource } = await import("./kafka/consumer.ts");
+    const topics = name.split(",");
+    return createKafkaSource({ brokers: hosts?.split(",") ?? brokers, topics, follow, observer });
+  },
+  sink: async ({ name, hosts }, { brokers, partitionsCount, compression, observer }) => {
+    const { createKafkaSink } = await import("./kafka/producer.ts");
+    return createKafkaSink({
+      brokers: hosts?.split(",") ?? brokers,
+      topic: name,
+      partitionsCount,
+      compression,
+      observer,
+    });
+  },
+  resumable: true,
+  unit: "events",
+};
+
+const OPENSEARCH: Connector = {
+  sink: async ({ scheme, name, hosts }, { openSearchUrl, observer }) => {
+    const { createOpenSearchSink } = await import("./opensearch/bulk_indexer.ts");
+    const protocol = scheme === "opensearchs" ? "https" : "http";
+    const url = hosts === undefined ? openSearchUrl : `${protocol}://${hosts}`;
+    return createOpenSearchSink({ url, index: name, observer });
+  },
+  resumable: true,
+  unit: "events",
+};
+
+/** Counts what an index would be given. */
+const DRY_RUN: Connector = {
+  sink: async () => {
+    const { createDryRunSink } = await import("./dry_run/sink.ts");
+    return createDryRunSink();
+  },
+  resumable: false,
+  unit: "events",
+};
+
+/** The table of connectors by URL scheme. A new connector is a folder and a line here. */
+const CONNECTORS: Readonly<Record<string, Connector>> = {
+  "-": { ...FILE, resumable: false },
+  file: FILE,
+  kafka: KAFKA,
+  opensearch: OPENSEARCH,
+  opensearchs: OPENSEARCH,
+  "dry-run": DRY_RUN,
+};
+
+/** One end of a run, not yet opened. */
+export interface ConnectorEnd<End> {
+  readonly end: End;
+  readonly resumable: boolean;
+  readonly unit: SequenceUnit;
+}
+
+/** Makes the source that a URL names. Throws a usage error when there is none. */
+export async function createSource(
+  url: string,
+  options: ConnectorOptions,
+): Promise<ConnectorEnd<Source>> {
+  const parsed = parseConnectorUrl(url);
+  const connector = findConnector(parsed);
+  if (!connector.source) throw cannotBe("read from", parsed.scheme);
+  const { resumable, unit } = connector;
+  return { end: await connector.source(parsed, options), resumable, unit };
+}
+
+/** Makes the sink that a URL names. Throws a usage error when there is none. */
+export async function createSink(
+  url: string,
+  options: ConnectorOptions,
+): Promise<ConnectorEnd<Sink>> {
+  const parsed = parseConnectorUrl(url);
+  const connector = findConnector(parsed);
+  if (!connector.sink) throw cannotBe("write to", parsed.scheme);
+  const { resumable, unit } = connector;
+  return { end: await connector.sink(parsed, options), resumable, unit };
+}
+
+function findConnector({ scheme }: ConnectorUrl): Connector {
+  const connector = Object.hasOwn(CONNECTORS, scheme) ? CONNECTORS[scheme] : undefined;
+  if (connector) return connector;
+  const meant = suggest(scheme, Object.keys(CONNECTORS));
+  throw new KonnError(`Cannot use ${scheme}: there is no connector of that name`, {
+    code: "CONNECTOR_UNKNOWN",
+    kind: "usage",
+    hint: `${meant ? `Did you mean ${meant}:? ` : ""}A path with a colon is written file:PATH.`,
+  });
+}
+
+function cannotBe(verb: string, scheme: string): KonnError {
+  return new KonnError(
+    `Cannot ${verb} ${scheme}: it can only be ${verb === "read from" ? "written to" : "read from"}`,
+    {
+      code: "CONNECTOR_ONE_WAY",
+      kind: "usage",
+      hint: "Sources: FILE, -, kafka:TOPIC. Sinks: FILE, -, kafka:TOPIC, opensearch:INDEX.",
+    },
+  );
+}

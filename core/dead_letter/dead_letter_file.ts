@@ -1,0 +1,103 @@
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  openSync,
+  readFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { makePrivateFolder, syncFolder } from "../base/atomic_file.ts";
+import { KonnError } from "../base/errors.ts";
+import type { Lane, Rejection } from "../connector/mod.ts";
+
+/** A rejection and the lane that it came from. */
+export interface DeadLetter extends Rejection {
+  readonly lane: Lane;
+}
+
+/**
+ * The dead letters of one run, a JSON line each in a file that only its owner may read. They name
+ * the place and the reason, never the content.
+ *
+ * A message that a later run meets and refuses again is not written a second time.
+ */
+export class DeadLetterFile implements Disposable {
+  readonly path: string;
+  #file: number | undefined;
+  #known: Set<string> | undefined;
+
+  constructor(stateDir: string, runName: string) {
+    this.path = deadLettersPath(stateDir, runName);
+  }
+
+  /** Appends and makes durable. Returns only when the letters are on disk. */
+  append(letters: readonly DeadLetter[]): void {
+    try {
+      this.#known ??= new Set(readDeadLetters(this.path).map(identityOf));
+      const fresh = letters.filter((letter) => !this.#known?.has(identityOf(letter)));
+      if (fresh.length === 0) return;
+      this.#file ??= openForAppend(this.path);
+      appendFileSync(this.#file, fresh.map(formatDeadLetter).join(""));
+      fdatasyncSync(this.#file);
+      for (const letter of fresh) this.#known.add(identityOf(letter));
+    } catch (cause) {
+      throw new KonnError(`Cannot write dead letters to ${this.path}: the file cannot be written`, {
+        code: "DEAD_LETTERS_UNWRITABLE",
+        cause,
+        hint: "Look at the disk's free space and at the permissions of the state folder.",
+      });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+}
+
+/** Where the dead letters of a run are. */
+export function deadLettersPath(stateDir: string, runName: string): string {
+  return join(stateDir, "dead-letters", `${runName}.jsonl`);
+}
+
+/** The letters in a file, in the order of writing. A torn last line of a crash is left out. */
+export function readDeadLetters(path: string): readonly DeadLetter[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8").split("\n").flatMap(parseDeadLetter);
+}
+
+function formatDeadLetter(letter: DeadLetter): string {
+  return `${JSON.stringify({
+    time: new Date().toISOString(),
+    lane: letter.lane,
+    sequence: String(letter.sequence),
+    line: letter.line,
+    key: letter.key,
+    code: letter.code,
+    reason: letter.reason,
+  })}\n`;
+}
+
+function parseDeadLetter(text: string): DeadLetter[] {
+  try {
+    const { lane, sequence, line, key, code, reason } = JSON.parse(text);
+    return [{ lane, sequence: BigInt(sequence), line, key, code, reason }];
+  } catch {
+    return [];
+  }
+}
+
+function identityOf(letter: DeadLetter): string {
+  return `${letter.lane}\n${letter.sequence}`;
+}
+
+function openForAppend(path: string): number {
+  const folder = dirname(path);
+  makePrivateFolder(folder);
+  const tornLine = existsSync(path) && !/(^|\n)$/.test(readFileSync(path, "utf8"));
+  const file = openSync(path, "a", 0o600);
+  if (tornLine) appendFileSync(file, "\n");
+  syncFolder(folder);
+  return file;
+}

@@ -1,0 +1,85 @@
+import { formatCount, formatSeconds } from "../base/format.ts";
+import type { Logger } from "./observer.ts";
+
+/** What a progress line says. */
+export interface Progress {
+  readonly eventsCount: number;
+  readonly seconds: number;
+  /** Events (Kafka) or bytes (a file) behind and ahead of the run, where the end is known. */
+  readonly settledSequences: bigint;
+  readonly remainingSequences: bigint;
+  readonly hasEnds: boolean;
+}
+
+/** Shows how far a run is. */
+export interface ProgressDisplay extends Disposable {
+  update(progress: Progress): void;
+  /** Takes the line off the terminal while `write` prints something else there. */
+  around(write: () => void): void;
+}
+
+const TERMINAL_INTERVAL_MS = 100;
+const LOG_INTERVAL_MS = 10_000;
+
+/** One line on a terminal, written anew up to ten times a second. */
+export function terminalProgress(write: (text: string) => void, now = Date.now): ProgressDisplay {
+  let shownAtMs = 0;
+  let shown = "";
+  const clear = () => {
+    if (shown !== "") write("\r\u001B[K");
+  };
+  return {
+    update(progress) {
+      if (now() - shownAtMs < TERMINAL_INTERVAL_MS) return;
+      shownAtMs = now();
+      shown = formatProgress(progress);
+      write(`\r${shown}\u001B[K`);
+    },
+    around(print) {
+      clear();
+      print();
+      if (shown !== "") write(shown);
+    },
+    [Symbol.dispose]() {
+      clear();
+      shown = "";
+    },
+  };
+}
+
+/** A log line every ten seconds, where nobody watches. Silent while nothing moves. */
+export function loggedProgress(log: Logger, now = Date.now): ProgressDisplay {
+  let loggedAtMs = now();
+  let loggedCount = 0;
+  return {
+    update(progress) {
+      if (now() - loggedAtMs < LOG_INTERVAL_MS || progress.eventsCount === loggedCount) return;
+      loggedAtMs = now();
+      loggedCount = progress.eventsCount;
+      log.info(formatProgress(progress));
+    },
+    around: (print) => print(),
+    [Symbol.dispose]() {},
+  };
+}
+
+/** Shows nothing. */
+export const NO_PROGRESS: ProgressDisplay = {
+  update() {},
+  around: (print) => print(),
+  [Symbol.dispose]() {},
+};
+
+/** `12,345 events  1,234/s  45 %  2m 10s left`. */
+export function formatProgress(progress: Progress): string {
+  const { eventsCount, seconds, settledSequences, remainingSequences, hasEnds } = progress;
+  const perSecond = Math.round(eventsCount / Math.max(seconds, 0.001));
+  const parts = [`${formatCount(eventsCount)} events`, `${formatCount(perSecond)}/s`];
+  const total = settledSequences + remainingSequences;
+  if (hasEnds && total > 0n && remainingSequences > 0n) {
+    parts.push(`${(settledSequences * 100n) / total} %`);
+    const secondsPerSequence = seconds / Math.max(Number(settledSequences), 1);
+    parts.push(`${formatSeconds(secondsPerSequence * Number(remainingSequences))} left`);
+  }
+  return parts.join("  ");
+}

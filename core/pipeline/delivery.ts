@@ -1,0 +1,182 @@
+import { KonnError } from "../base/errors.ts";
+import type { LanePosition } from "../checkpoint/mod.ts";
+import type { Batch, Lane, Rejection, Sink, WriteReport } from "../connector/mod.ts";
+import type { DeadLetterFile } from "../dead_letter/dead_letter_file.ts";
+import { InFlightLimit } from "./in_flight_limit.ts";
+import { LaneTracker } from "./lane_tracker.ts";
+import type { RunSnapshot, RunTally } from "./run_tally.ts";
+
+/** What may be read and not yet settled. Decoded batches take up to three times their bytes. */
+const MAX_IN_FLIGHT_BYTES = 24 * 1024 * 1024;
+const MAX_IN_FLIGHT_BATCHES_COUNT = 32;
+
+export interface DeliveryParts {
+  readonly sink: Sink;
+  readonly start: ReadonlyMap<Lane, LanePosition>;
+  readonly ends: ReadonlyMap<Lane, bigint>;
+  readonly tally: RunTally;
+  readonly deadLetters: DeadLetterFile;
+  readonly sinkState: string | undefined;
+  readonly maxDeadLettersCount?: number | undefined;
+  readonly onProgress?: (snapshot: RunSnapshot) => void;
+  save(lanes: ReadonlyMap<Lane, LanePosition>, sinkState: string | undefined): Promise<void>;
+}
+
+/**
+ * The second half of a run: takes batches, has them written, and moves the checkpoint behind what
+ * was settled. The first error is kept, stops the reading through `failed`, and is thrown by
+ * `admit` and `finish`; what was settled before it is still saved.
+ */
+export class Delivery {
+  readonly #parts: DeliveryParts;
+  readonly #tracker: LaneTracker;
+  readonly #limit = new InFlightLimit({
+    maxBytes: MAX_IN_FLIGHT_BYTES,
+    maxBatchesCount: MAX_IN_FLIGHT_BATCHES_COUNT,
+  });
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #abort = new AbortController();
+  #failure: Error | undefined;
+  #sinkState: string | undefined;
+  #unsaved = false;
+  #saving: Promise<void> | undefined;
+  #caughtUp = false;
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
+    this.#tracker = new LaneTracker(parts.start);
+    this.#sinkState = parts.sinkState;
+  }
+
+  /** Aborts when the run cannot go on. */
+  get failed(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /**
+   * Saves the first checkpoint, before anything is written, so that a run that dies early finds
+   * what its sink has made.
+   */
+  async begin(): Promise<void> {
+    this.#parts.onProgress?.(this.#parts.tally.snapshot());
+    await this.#save();
+    await this.#showWhenReached();
+  }
+
+  /** Hands a batch to the sink as soon as there is room. Resolves before it is settled. */
+  async admit(batch: Batch): Promise<void> {
+    await this.#limit.acquire(batch.sizeBytes);
+    this.#throwFailure();
+    this.#parts.tally.read(batch);
+    const settle = this.#tracker.begin(batch);
+    const task = this.#deliver(batch, settle)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#limit.release(batch.sizeBytes);
+        this.#underWay.delete(task);
+      });
+    this.#underWay.add(task);
+  }
+
+  /** Waits for everything under way and saves the last checkpoint. */
+  async finish(readToTheEnd: boolean): Promise<void> {
+    await Promise.all(this.#underWay);
+    await this.#saving;
+    const complete = readToTheEnd && this.#failure === undefined;
+    if (this.#unsaved || complete) await this.#save().catch((error: unknown) => this.#fail(error));
+    if (complete) await this.#showWhatWasBuilt().catch((error: unknown) => this.#fail(error));
+    this.#throwFailure();
+  }
+
+  async #deliver(batch: Batch, settle: () => void): Promise<void> {
+    const report = await this.#write(batch);
+    const rejections = [...batch.rejections, ...report.rejections];
+    this.#bury(batch.lane, rejections);
+    if (report.state !== undefined) this.#sinkState = report.state;
+    settle();
+    this.#unsaved = true;
+    this.#parts.tally.settled(batch, report, this.#tracker.positions());
+    this.#parts.onProgress?.(this.#parts.tally.snapshot());
+    this.#saving ??= this.#saveSoon();
+  }
+
+  async #write(batch: Batch): Promise<WriteReport> {
+    if (batch.messages.length === 0) return NOTHING_WRITTEN;
+    const report = await this.#parts.sink.write(batch, this.#abort.signal);
+    refuseWrongSum(batch, report);
+    return report;
+  }
+
+  #bury(lane: Lane, rejections: readonly Rejection[]): void {
+    if (rejections.length === 0) return;
+    const { deadLetters, tally, maxDeadLettersCount } = this.#parts;
+    deadLetters.append(rejections.map((rejection) => ({ ...rejection, lane })));
+    tally.buried(lane, rejections);
+    if (maxDeadLettersCount === undefined || tally.deadLettersCount <= maxDeadLettersCount) return;
+    throw new KonnError(
+      `Cannot go on: ${tally.deadLettersCount} events were refused, --max-dead-letters allows ${maxDeadLettersCount}`,
+      {
+        code: "TOO_MANY_DEAD_LETTERS",
+        kind: "failed",
+        hint: `Read the reasons in ${deadLetters.path}.`,
+      },
+    );
+  }
+
+  /** One save at a time; what settles during a save goes into the next one. */
+  async #saveSoon(): Promise<void> {
+    try {
+      while (this.#unsaved && this.#failure === undefined) {
+        await Promise.resolve();
+        await this.#save();
+        await this.#showWhenReached();
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#saving = undefined;
+    }
+  }
+
+  async #save(): Promise<void> {
+    this.#unsaved = false;
+    await this.#parts.save(this.#tracker.positions(), this.#sinkState);
+  }
+
+  /** A source whose ends are unknown has been delivered only when it has ended. */
+  async #showWhenReached(): Promise<void> {
+    const { ends } = this.#parts;
+    if (ends.size > 0 && this.#tracker.hasReached(ends)) await this.#showWhatWasBuilt();
+  }
+
+  async #showWhatWasBuilt(): Promise<void> {
+    if (this.#caughtUp) return;
+    this.#caughtUp = true;
+    const state = await this.#parts.sink.caughtUp?.(this.#abort.signal);
+    if (state === undefined) return;
+    this.#sinkState = state;
+    await this.#save();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#abort.abort(this.#failure);
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+const NOTHING_WRITTEN: WriteReport = { written: 0, deleted: 0, skipped: {}, rejections: [] };
+
+/** Nothing may be dropped silently, so a sink's account has to add up. */
+function refuseWrongSum(batch: Batch, report: WriteReport): void {
+  const skipped = Object.values(report.skipped).reduce((sum, count) => sum + count, 0);
+  const sum = report.written + report.deleted + skipped + report.rejections.length;
+  if (sum === batch.messages.length) return;
+  throw new KonnError(
+    `Cannot account for a batch of ${batch.lane}: ${batch.messages.length} messages went in, ${sum} came out`,
+    { code: "COUNTS_DIFFER", kind: "failed", hint: "This is a defect of konn, please report it." },
+  );
+}

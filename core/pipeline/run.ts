@@ -1,0 +1,163 @@
+import { KonnError } from "../base/errors.ts";
+import {
+  type Checkpoint,
+  identityDifference,
+  type LanePosition,
+  openRunState,
+  runName,
+  type RunState,
+} from "../checkpoint/mod.ts";
+import type {
+  Identity,
+  Lane,
+  Sink,
+  SinkOpening,
+  Source,
+  StreamIdentity,
+} from "../connector/mod.ts";
+import { DeadLetterFile } from "../dead_letter/dead_letter_file.ts";
+import type { RunObserver } from "../observe/observer.ts";
+import { Delivery } from "./delivery.ts";
+import type { Pacer } from "./pacer.ts";
+import { RunTally, type RunSnapshot, type RunSummary } from "./run_tally.ts";
+
+export interface RunOptions {
+  readonly source: Source;
+  readonly sink: Sink;
+  /** Where checkpoints, locks and dead letters live. */
+  readonly stateDir: string;
+  /** False for a source or a sink that cannot be resumed (stdin, stdout): no checkpoint, no lock. */
+  readonly resumable: boolean;
+  /** Forget the checkpoint and have the sink build anew. */
+  readonly fromBeginning?: boolean;
+  readonly maxEventsCount?: number | undefined;
+  /** More dead letters than this end the run with an error. */
+  readonly maxDeadLettersCount?: number | undefined;
+  readonly pacer?: Pacer | undefined;
+  /** Stop reading, deliver what is in hand, save, and return. */
+  readonly stop: AbortSignal;
+  readonly observer: RunObserver;
+  /** Hears how far the run is: once when it is open and then after each settled batch. */
+  readonly onProgress?: (snapshot: RunSnapshot) => void;
+}
+
+/**
+ * Moves everything from a source to a sink: source -> sink -> dead letters -> checkpoint -> commit.
+ * Resolves when a bounded source has ended, when `maxEventsCount` is reached, or after `stop`.
+ * Closes both ends in every case.
+ *
+ * @throws KonnError of the source, the sink or the state folder. The checkpoint then stands at what
+ * had been settled without a gap.
+ */
+export async function run(options: RunOptions): Promise<RunSummary> {
+  await using source = options.source;
+  await using sink = options.sink;
+  const tally = new RunTally(options.observer);
+  const stream = await source.open(options.stop);
+  const addresses = { source: stream.address, sink: sink.address };
+  using state = options.resumable ? openRunState(options.stateDir, addresses) : undefined;
+  using deadLetters = new DeadLetterFile(options.stateDir, runName(addresses));
+  const checkpoint = options.fromBeginning ? undefined : state?.load();
+  if (checkpoint) refuseAnotherStream(checkpoint, stream);
+  const opening = await openSink(options, stream, checkpoint);
+  const start = startPositions(checkpoint, opening);
+  const ends = await source.ends();
+  tally.begin(start, ends);
+
+  const delivery = new Delivery({
+    ...options,
+    ends,
+    start,
+    tally,
+    deadLetters,
+    sinkState: opening.state,
+    save: checkpointSaver({ state, stream, sink, identity: opening.identity, source }),
+  });
+  await delivery.begin();
+  const readToTheEnd = await pump(options, start, delivery, tally);
+  await delivery.finish(readToTheEnd);
+  return tally.summary({ complete: !options.stop.aborted || readToTheEnd });
+}
+
+/** Reads until the source ends, the limit is reached or `stop`. Tells whether the source ended. */
+async function pump(
+  options: RunOptions,
+  start: ReadonlyMap<Lane, LanePosition>,
+  delivery: Delivery,
+  tally: RunTally,
+): Promise<boolean> {
+  const { source, pacer, maxEventsCount } = options;
+  const stop = AbortSignal.any([options.stop, delivery.failed]);
+  const batches = source.read({
+    from: new Map([...start].map(([lane, at]) => [lane, at.position])),
+    stop,
+    maxEventsCount,
+    maxBatchCount: pacer?.maxBatchCount,
+  });
+  for await (const batch of batches) {
+    await pacer?.wait(batch, stop);
+    if (stop.aborted) break;
+    await delivery.admit(batch);
+  }
+  return !stop.aborted && (maxEventsCount === undefined || tally.eventsRead < maxEventsCount);
+}
+
+async function openSink(
+  { sink, stop, fromBeginning = false }: RunOptions,
+  stream: StreamIdentity,
+  checkpoint: Checkpoint | undefined,
+): Promise<SinkOpening> {
+  const resume = checkpoint?.sink;
+  const opening = await sink.open({ stream, resume, fromBeginning, signal: stop });
+  const difference = resume && identityDifference(resume.identity, opening.identity);
+  if (difference === undefined) return opening;
+  throw new KonnError(`Cannot go on into ${sink.address}: it is not what it was, ${difference}`, {
+    code: "SINK_CHANGED",
+    hint: "Start over with --from-beginning, or use another --state-dir.",
+  });
+}
+
+function refuseAnotherStream(checkpoint: Checkpoint, stream: StreamIdentity): void {
+  const difference = identityDifference(checkpoint.source.identity, stream.identity);
+  if (difference === undefined) return;
+  throw new KonnError(`Cannot go on from ${stream.address}: it is not what it was, ${difference}`, {
+    code: "SOURCE_CHANGED",
+    hint: "Start over with --from-beginning, or use another --state-dir.",
+  });
+}
+
+/** Positions that the sink keeps with its data win over those of the checkpoint. */
+function startPositions(
+  checkpoint: Checkpoint | undefined,
+  opening: SinkOpening,
+): ReadonlyMap<Lane, LanePosition> {
+  const lanes = new Map(checkpoint?.lanes);
+  for (const [lane, position] of opening.positions ?? []) {
+    lanes.set(lane, { position, nextSequence: lanes.get(lane)?.nextSequence ?? 0n });
+  }
+  return lanes;
+}
+
+interface SaverParts {
+  readonly state: RunState | undefined;
+  readonly stream: StreamIdentity;
+  readonly sink: Sink;
+  readonly identity: Identity;
+  readonly source: Source;
+}
+
+/** Makes the function that puts positions on disk and then lets the source forget. */
+function checkpointSaver({ state, stream, sink, identity, source }: SaverParts) {
+  return async (
+    lanes: ReadonlyMap<Lane, LanePosition>,
+    sinkState: string | undefined,
+  ): Promise<void> => {
+    if (!state) return;
+    state.save({
+      source: stream,
+      sink: { address: sink.address, identity, state: sinkState },
+      lanes,
+    });
+    await source.commit?.(new Map([...lanes].map(([lane, at]) => [lane, at.position])));
+  };
+}

@@ -1,0 +1,153 @@
+import type { LanePosition } from "../checkpoint/mod.ts";
+import type { Batch, Lane, Rejection, WriteReport } from "../connector/mod.ts";
+import type { RunObserver } from "../observe/observer.ts";
+
+/** How far a run is, for progress. */
+export interface RunSnapshot {
+  readonly eventsCount: number;
+  readonly seconds: number;
+  readonly deadLettersCount: number;
+  /** Sequences settled by this run, and those that lie ahead up to the last known ends. */
+  readonly settledSequences: bigint;
+  readonly remainingSequences: bigint;
+  /** False where no end can be known (stdin): the remaining sequences then say nothing. */
+  readonly hasEnds: boolean;
+}
+
+/** What a run did. `events` is the sum of all that follows up to `deadLetters`. */
+export interface RunSummary {
+  /** False when the run was stopped before its source ended or its limit was reached. */
+  readonly complete: boolean;
+  /** True when the run went on from a checkpoint. */
+  readonly resumed: boolean;
+  readonly events: number;
+  readonly written: number;
+  readonly deleted: number;
+  readonly skipped: Readonly<Record<string, number>>;
+  readonly deadLetters: number;
+  readonly retries: number;
+  readonly seconds: number;
+  /** For each lane the sequence below which everything is settled. */
+  readonly positions: Readonly<Record<Lane, string>>;
+  /** The sequence at the end of each lane when the run began, where the source knows it. */
+  readonly ends: Readonly<Record<Lane, string>>;
+}
+
+/** Dead letters that are named in the log; the rest is in the file. */
+const MAX_LOGGED_REJECTIONS_COUNT = 20;
+
+/** Counts the fate of every event of a run. */
+export class RunTally {
+  readonly #observer: RunObserver;
+  readonly #startedMs = performance.now();
+  readonly #skipped: Record<string, number> = {};
+  #eventsRead = 0;
+  #eventsSettled = 0;
+  #written = 0;
+  #deleted = 0;
+  #deadLetters = 0;
+  #start: ReadonlyMap<Lane, LanePosition> = new Map();
+  #positions: ReadonlyMap<Lane, LanePosition> = new Map();
+  #ends: ReadonlyMap<Lane, bigint> = new Map();
+
+  constructor(observer: RunObserver) {
+    this.#observer = observer;
+  }
+
+  get eventsRead(): number {
+    return this.#eventsRead;
+  }
+
+  get deadLettersCount(): number {
+    return this.#deadLetters;
+  }
+
+  begin(start: ReadonlyMap<Lane, LanePosition>, ends: ReadonlyMap<Lane, bigint>): void {
+    this.#start = start;
+    this.#positions = start;
+    this.#ends = ends;
+  }
+
+  read(batch: Batch): void {
+    this.#eventsRead += eventsOf(batch);
+  }
+
+  settled(batch: Batch, report: WriteReport, positions: ReadonlyMap<Lane, LanePosition>): void {
+    this.#eventsSettled += eventsOf(batch);
+    this.#written += report.written;
+    this.#deleted += report.deleted;
+    for (const counts of [batch.skipped, report.skipped]) this.#skip(counts);
+    this.#positions = positions;
+  }
+
+  buried(lane: Lane, rejections: readonly Rejection[]): void {
+    for (const rejection of rejections) {
+      this.#deadLetters += 1;
+      if (this.#deadLetters > MAX_LOGGED_REJECTIONS_COUNT) continue;
+      const place = rejection.line === undefined ? "offset" : "line";
+      this.#observer.log.warn(`Refused an event: ${rejection.reason}`, {
+        code: rejection.code,
+        lane,
+        [place]: rejection.line ?? rejection.sequence,
+      });
+    }
+  }
+
+  /** The end offsets of a run that follows, as they move on. */
+  moveEnds(ends: ReadonlyMap<Lane, bigint>): void {
+    this.#ends = ends;
+  }
+
+  snapshot(): RunSnapshot {
+    let settled = 0n;
+    let remaining = 0n;
+    for (const [lane, { nextSequence }] of this.#positions) {
+      settled += nextSequence - (this.#start.get(lane)?.nextSequence ?? 0n);
+    }
+    for (const [lane, end] of this.#ends) {
+      const next = this.#positions.get(lane)?.nextSequence ?? 0n;
+      if (end > next) remaining += end - next;
+    }
+    return {
+      eventsCount: this.#eventsSettled,
+      seconds: this.#seconds(),
+      deadLettersCount: this.#deadLetters,
+      settledSequences: settled,
+      remainingSequences: remaining,
+      hasEnds: this.#ends.size > 0,
+    };
+  }
+
+  summary({ complete }: { complete: boolean }): RunSummary {
+    return {
+      complete,
+      resumed: this.#start.size > 0,
+      events: this.#eventsSettled,
+      written: this.#written,
+      deleted: this.#deleted,
+      skipped: { ...this.#skipped },
+      deadLetters: this.#deadLetters,
+      retries: this.#observer.retriesCount,
+      seconds: this.#seconds(),
+      positions: Object.fromEntries(
+        [...this.#positions].map(([lane, at]) => [lane, String(at.nextSequence)]),
+      ),
+      ends: Object.fromEntries([...this.#ends].map(([lane, end]) => [lane, String(end)])),
+    };
+  }
+
+  #skip(counts: Readonly<Record<string, number>>): void {
+    for (const [reason, count] of Object.entries(counts)) {
+      this.#skipped[reason] = (this.#skipped[reason] ?? 0) + count;
+    }
+  }
+
+  #seconds(): number {
+    return (performance.now() - this.#startedMs) / 1_000;
+  }
+}
+
+function eventsOf(batch: Batch): number {
+  const skipped = Object.values(batch.skipped).reduce((sum, count) => sum + count, 0);
+  return batch.messages.length + batch.rejections.length + skipped;
+}
