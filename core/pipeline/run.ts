@@ -74,7 +74,11 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     save: checkpointSaver({ state, stream, sink, identity: opening.identity, source }),
   });
   await delivery.begin();
-  const readToTheEnd = await pump(options, start, delivery, tally);
+  const readToTheEnd = await pump(options, start, delivery, tally).catch(async (error: unknown) => {
+    // What was read before the source failed is still delivered and saved.
+    await delivery.finish(false);
+    throw error;
+  });
   await delivery.finish(readToTheEnd);
   return tally.summary({ complete: !options.stop.aborted || readToTheEnd });
 }

@@ -1,0 +1,65 @@
+import type {
+  Batch,
+  Identity,
+  Sink,
+  SinkOpening,
+  SinkOpenOptions,
+  WriteReport,
+} from "../../core/connector/mod.ts";
+
+export interface MemorySinkOptions {
+  readonly identity?: Identity;
+  readonly positions?: SinkOpening["positions"];
+  /** Called before each write; may wait or throw. */
+  readonly beforeWrite?: (batch: Batch, signal: AbortSignal) => Promise<void> | void;
+  /** Keys that are refused. */
+  readonly refuse?: readonly string[];
+}
+
+/** A sink that keeps what it was given, in the order in which it was delivered. */
+export class MemorySink implements Sink {
+  readonly address = "memory:sink";
+  readonly written: string[] = [];
+  readonly opened: SinkOpenOptions[] = [];
+  caughtUpCount = 0;
+  disposedCount = 0;
+  readonly #options: MemorySinkOptions;
+
+  constructor(options: MemorySinkOptions = {}) {
+    this.#options = options;
+  }
+
+  open(options: SinkOpenOptions): Promise<SinkOpening> {
+    this.opened.push(options);
+    const { identity = { place: "memory" }, positions } = this.#options;
+    return Promise.resolve({ identity, state: "open", ...(positions && { positions }) });
+  }
+
+  async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {
+    await this.#options.beforeWrite?.(batch, signal);
+    const { refuse = [] } = this.#options;
+    const refused = batch.messages.filter(({ key }) => refuse.includes(textOf(key)));
+    const kept = batch.messages.filter((message) => !refused.includes(message));
+    this.written.push(...kept.map(({ key, value }) => `${textOf(key)}=${textOf(value)}`));
+    return {
+      written: kept.length,
+      deleted: 0,
+      skipped: {},
+      rejections: refused.map(({ sequence }) => ({ sequence, code: "REFUSED", reason: "no" })),
+    };
+  }
+
+  caughtUp() {
+    this.caughtUpCount += 1;
+    return Promise.resolve("shown");
+  }
+
+  [Symbol.asyncDispose]() {
+    this.disposedCount += 1;
+    return Promise.resolve();
+  }
+}
+
+function textOf(bytes: Uint8Array | null): string {
+  return bytes === null ? "null" : Buffer.from(bytes).toString();
+}
