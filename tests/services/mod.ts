@@ -1,0 +1,11 @@
+/**
+ * A real Kafka and a real OpenSearch for tests and for people.
+ *
+ * `sharedServices()` takes the addresses in KONN_TEST_KAFKA and KONN_TEST_OPENSEARCH where they
+ * are given. Otherwise a server is started: by Docker Compose when an engine answers, else on a
+ * JDK of this machine, installed once by Maven. No server outlives the process that started it.
+ */
+
+export type { KafkaService, OpenSearchService, Service, StartOptions } from "./service.ts";
+export { sharedServices, type SharedServices } from "./shared.ts";
+export { startKafka, startOpenSearch } from "./start.ts";
