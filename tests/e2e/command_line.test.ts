@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import packageJson from "../../package.json" with { type: "json" };
+import { TemporaryFolder } from "../fakes/temporary_folder.ts";
+import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
+import { readTopic, seedTopic } from "./topic_reader.ts";
+
+describe("the command line", () => {
+  const folder = new TemporaryFolder();
+  afterAll(() => folder[Symbol.dispose]());
+  let environment: Record<string, string>;
+  beforeAll(async () => {
+    environment = await serviceEnvironment();
+  });
+
+  const run = (...args: string[]) => konn(args, { cwd: folder.path, environment });
+
+  test("--version and --help go to stdout and exit with 0", async () => {
+    expect(await run("--version")).toMatchObject({
+      exitCode: 0,
+      stdout: `${packageJson.version}\n`,
+      stderr: "",
+    });
+    for (const args of [
+      ["--help"],
+      ["replay", "--help"],
+      ["sync", "--help"],
+      ["pipe", "--help"],
+      ["status", "--help"],
+    ]) {
+      const { exitCode, stdout, stderr } = await run(...args);
+      expect([exitCode, stderr]).toEqual([0, ""]);
+      expect(stdout).toContain("Examples:");
+      expect(stdout).not.toContain("\u001B");
+      for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    }
+  });
+
+  test.each([
+    [[], "Usage: konn COMMAND"],
+    [["snyc"], "Did you mean konn sync?"],
+    [["toString"], "no such command"],
+    [["constructor"], "no such command"],
+    [["sync", "--tpoic", "a"], "Did you mean --topic?"],
+    [["sync", "--topic"], "without a value"],
+    [["sync", "--topic", "--json"], "without a value"],
+    [["sync", "--topic", "a", "--topic", "b"], "twice"],
+    [["sync", "-x"], "no such flag"],
+    [["sync", "replay"], "takes no arguments"],
+    [["replay"], "without FILE"],
+    [["replay", "a", "b"], "takes one argument"],
+    [["replay", "a", "--limit", "many"], 'Cannot use --limit "many": expected a whole number'],
+    [["replay", "a", "--rate", "5/s", "--speed", "2x"], "together"],
+    [["replay", "a", "--topic", "a,b"], "several topics"],
+    [["sync", "--config", "missing.toml"], "missing.toml"],
+  ])("%p exits with 2 and says why on stderr", async (args, expected) => {
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect([exitCode, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(expected);
+    expect(stderr).not.toContain("    at ");
+  });
+
+  test("settings come from konn.toml, which is said, and flags win", async () => {
+    using own = new TemporaryFolder();
+    const topic = uniqueName("toml");
+    writeFileSync(
+      own.file("konn.toml"),
+      `topic = "wrong"\n[replay]\ntopic = "${topic}"\nlimit = 3\n`,
+    );
+    const options = { cwd: own.path, environment };
+    const result = await konn(["replay", SAMPLE, "--limit", "2", "--json"], options);
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(result.stderr).toContain("Using the settings in konn.toml");
+    expect(JSON.parse(result.stdout)).toMatchObject({ events: 2 });
+    expect(await readTopic(topic)).toHaveLength(2);
+  });
+
+  test("stdout holds nothing but the result; logs are JSON where nobody watches", async () => {
+    const topic = uniqueName("streams");
+    const { stdout, stderr } = await run("replay", SAMPLE, "--topic", topic);
+    expect(stdout).toBe("");
+    for (const line of stderr.trimEnd().split("\n")) {
+      expect(JSON.parse(line)).toMatchObject({ time: expect.any(String), level: "info" });
+    }
+    const quiet = await run("replay", SAMPLE, "--topic", topic, "--again", "--quiet");
+    expect(quiet).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+    expect(await readTopic(topic)).toHaveLength(1_452);
+  });
+
+  test("--log-format pretty has no colours in a pipe", async () => {
+    const topic = uniqueName("pretty");
+    const { stderr } = await run("replay", SAMPLE, "--topic", topic, "--log-format", "pretty");
+    expect(stderr).toContain("Replayed 726 events");
+    expect(stderr).not.toContain("\u001B");
+  });
+
+  test("the summary as JSON has the agreed names", async () => {
+    const topic = uniqueName("json");
+    const { stdout } = await run("replay", SAMPLE, "--topic", topic, "--json");
+    expect(Object.keys(JSON.parse(stdout))).toEqual([
+      "events",
+      "written",
+      "deleted",
+      "skipped",
+      "dead_letters",
+      "retries",
+      "seconds",
+      "positions",
+      "ends",
+    ]);
+    expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  test("sync follows what comes after its start, and ends with 0 on SIGTERM", async () => {
+    const topic = uniqueName("follow");
+    const lines = readFileSync(SAMPLE, "utf8").trimEnd().split("\n").slice(0, 20);
+    const records = lines.map((value) => ({ key: JSON.parse(value).after.key, value }));
+    await seedTopic(topic, records.slice(0, 5));
+    const args = ["sync", "--topic", topic, "--index", topic, "--json"];
+    const child = spawnKonn(args, { cwd: folder.path, environment });
+    await Bun.sleep(1_500);
+    const { kafkaClient } = await import("./topic_reader.ts");
+    const producer = (await kafkaClient()).producer();
+    await producer.connect();
+    await producer.send({ topic, messages: records.slice(5) });
+    await producer.disconnect();
+    await Bun.sleep(1_500);
+    child.kill("SIGTERM");
+    const { exitCode, stdout } = await resultOf(child);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ events: 20 });
+  });
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)(
+    "%s cuts a bounded run short with %d, and the next run goes on",
+    async (signal, code) => {
+      const topic = uniqueName("cut");
+      const args = ["replay", SAMPLE, "--topic", topic, "--json"];
+      const child = spawnKonn([...args, "--rate", "100/s"], { cwd: folder.path, environment });
+      await Bun.sleep(1_500);
+      child.kill(signal);
+      const cut = await resultOf(child);
+      expect(cut.exitCode).toBe(code);
+      const { events } = JSON.parse(cut.stdout);
+      expect(events).toBeGreaterThan(0);
+      expect(events).toBeLessThan(726);
+      const rest = await run(...args);
+      expect(JSON.parse(rest.stdout)).toMatchObject({ events: 726 - events });
+      expect(await readTopic(topic)).toHaveLength(726);
+    },
+  );
+
+  test("a second interrupt ends at once with 130", async () => {
+    const child = spawnKonn(
+      ["replay", "-", "--topic", uniqueName("twice"), "--wait", "60s", "--brokers", "127.0.0.1:1"],
+      { cwd: folder.path, environment },
+    );
+    await Bun.sleep(700);
+    child.kill("SIGINT");
+    child.kill("SIGINT");
+    expect((await resultOf(child)).exitCode).toBe(130);
+  });
+
+  test("--rate paces evenly", async () => {
+    const startedMs = performance.now();
+    await run("replay", SAMPLE, "--topic", uniqueName("rate"), "--rate", "50/s", "--limit", "100");
+    const seconds = (performance.now() - startedMs) / 1_000;
+    expect(seconds).toBeGreaterThan(1.7);
+    expect(seconds).toBeLessThan(4);
+  });
+
+  test("--exclude-types leaves entities out of the topic and counts them", async () => {
+    const topic = uniqueName("exclude");
+    const { stdout } = await run(
+      "replay",
+      SAMPLE,
+      "--topic",
+      topic,
+      "--exclude-types",
+      "node,key",
+      "--json",
+    );
+    expect(JSON.parse(stdout)).toMatchObject({
+      events: 726,
+      written: 171,
+      skipped: { excluded_type: 555 },
+    });
+  });
+});

@@ -1,0 +1,40 @@
+import { sharedServices } from "../services/mod.ts";
+
+/** An independent look at OpenSearch: plain HTTP, none of konn's code. */
+
+export interface IndexedDocument {
+  readonly id: string;
+  readonly version: number;
+  readonly source: Readonly<Record<string, unknown>>;
+}
+
+/** Sends a request and returns the parsed answer, whatever its status. */
+export async function request(
+  path: string,
+  { method = "GET", body }: { method?: string; body?: unknown } = {},
+): Promise<{ status: number; body: any }> {
+  const { openSearch } = await sharedServices();
+  const response = await fetch(`${openSearch.url}${path}`, {
+    method,
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+/** The documents that a person who asks this name sees, by id. Refreshes first. */
+export async function documentsOf(name: string): Promise<Map<string, IndexedDocument>> {
+  await request(`/${name}/_refresh`, { method: "POST" });
+  const { status, body } = await request(`/${name}/_search`, {
+    method: "POST",
+    body: { size: 10_000, version: true, query: { match_all: {} } },
+  });
+  if (status !== 200) throw new Error(`search of ${name} answered ${status}`);
+  return new Map(
+    body.hits.hits.map((hit: any) => [
+      hit._id,
+      { id: hit._id, version: hit._version, source: hit._source },
+    ]),
+  );
+}

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { TemporaryFolder } from "../fakes/temporary_folder.ts";
+import { documentsOf } from "./index_reader.ts";
+import { konn, SAMPLE, serviceEnvironment, uniqueName } from "./konn.ts";
+import { sampleDocuments } from "./sample_documents.ts";
+import { type NewRecord, readTopic, seedTopic, type TopicRecord } from "./topic_reader.ts";
+
+const RECORDS: readonly NewRecord[] = [
+  {
+    key: "a",
+    value: '{"n":1}',
+    timestamp: "1706812484573",
+    headers: { origin: "test", empty: "" },
+  },
+  { key: "b", value: "not JSON, with\nnewline, \u0000 and ☃ 🚀", timestamp: "1706812484574" },
+  { key: null, value: "no key", partition: 1, timestamp: "1706812484575" },
+  { key: "a", value: null, timestamp: "1706812484576", headers: { reason: "deleted" } },
+  { key: "", value: "", partition: 2, timestamp: "1706812484577" },
+];
+
+/** Makes a topic that holds the records. */
+async function seeded(): Promise<string> {
+  const topic = uniqueName("pipe");
+  await seedTopic(topic, RECORDS);
+  return topic;
+}
+
+describe("konn pipe", () => {
+  const folder = new TemporaryFolder();
+  afterAll(() => folder[Symbol.dispose]());
+  let environment: Record<string, string>;
+  beforeAll(async () => {
+    environment = await serviceEnvironment();
+  });
+
+  const run = (args: string[], stdin?: string | Uint8Array) =>
+    konn(args, { cwd: folder.path, environment, ...(stdin === undefined ? {} : { stdin }) });
+
+  test("kafka -> kafka keeps keys, values, headers, times, tombstones and partitions", async () => {
+    const from = await seeded();
+    const to = uniqueName("copy");
+    const result = await run([
+      "pipe",
+      "--from",
+      `kafka:${from}`,
+      "--to",
+      `kafka:${to}`,
+      "--until-end",
+    ]);
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect((await readTopic(to)).map(comparable)).toEqual((await readTopic(from)).map(comparable));
+  });
+
+  test("kafka -> file -> kafka is the identity", async () => {
+    const from = await seeded();
+    const to = uniqueName("copy");
+    const file = folder.file(`${from}.jsonl`);
+    const saved = await run(["pipe", "--from", `kafka:${from}`, "--to", file, "--until-end"]);
+    expect(saved).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(file, "utf8").trimEnd().split("\n")).toHaveLength(RECORDS.length);
+    const played = await run(["pipe", "--from", file, "--to", `kafka:${to}`, "--json"]);
+    expect(JSON.parse(played.stdout)).toMatchObject({ written: 5, dead_letters: 0 });
+    expect((await readTopic(to)).map(comparable)).toEqual((await readTopic(from)).map(comparable));
+  });
+
+  test("a saved topic can be read back by any reader of kcat -J's lines", async () => {
+    const from = await seeded();
+    const { stdout } = await run(["pipe", "--from", `kafka:${from}`, "--to", "-", "--until-end"]);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const tombstone = lines.find(({ payload }) => payload === null);
+    expect(tombstone).toMatchObject({ topic: from, key: "a", ts: 1_706_812_484_576 });
+    expect(tombstone.headers).toEqual(["reason", "deleted"]);
+  });
+
+  test("resumes a file where it stopped, and refuses one that is there already", async () => {
+    const from = await seeded();
+    const file = folder.file(`${from}.jsonl`);
+    const save = ["pipe", "--from", `kafka:${from}`, "--to", file, "--until-end"];
+    await run([...save, "--limit", "2"]);
+    expect(readFileSync(file, "utf8").trimEnd().split("\n")).toHaveLength(2);
+    writeFileSync(file, "torn by a crash", { flag: "a" });
+    expect(await run(save)).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(file, "utf8").trimEnd().split("\n")).toHaveLength(5);
+    const refused = await run([...save, "--state-dir", folder.file("other")]);
+    expect(refused).toMatchObject({ exitCode: 3 });
+    expect(refused.stderr).toContain("FILE_EXISTS");
+    expect(refused.stderr).toContain("--overwrite");
+  });
+
+  test.each([
+    ["plain", (bytes: Buffer) => bytes],
+    ["gz", (bytes: Buffer) => gzipSync(bytes)],
+    ["zst", (bytes: Buffer) => zstdCompressSync(bytes)],
+  ])("file -> opensearch, %s", async (name, pack) => {
+    const index = uniqueName("file");
+    const file = folder.file(`sample.${name}`);
+    writeFileSync(file, pack(readFileSync(SAMPLE)));
+    const result = await run(["pipe", "--from", file, "--to", `opensearch:${index}`, "--json"]);
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(result.stdout)).toMatchObject({ events: 726, dead_letters: 0 });
+    const documents = await documentsOf(index);
+    expect(new Set(documents.keys())).toEqual(new Set(sampleDocuments(SAMPLE).keys()));
+  });
+
+  test("stdin -> kafka", async () => {
+    const topic = uniqueName("stdin");
+    const sample = readFileSync(SAMPLE);
+    const result = await run(["pipe", "--from", "-", "--to", `kafka:${topic}`, "--json"], sample);
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(result.stdout)).toMatchObject({ written: 726 });
+    expect(await readTopic(topic)).toHaveLength(726);
+  });
+
+  test("kafka -> stdout ends quietly when its reader goes away", async () => {
+    const topic = uniqueName("head");
+    await run(["replay", SAMPLE, "--topic", topic]);
+    const child = Bun.spawn({
+      cmd: ["sh", "-c", `"$KONN" pipe --from kafka:${topic} --to - | head -n 1`],
+      cwd: folder.path,
+      env: { ...environment, PATH: process.env["PATH"], KONN: (await import("./konn.ts")).KONN },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    expect(stdout.split("\n")).toHaveLength(2);
+    expect(stderr).not.toContain("rror");
+    expect(await child.exited).toBe(0);
+  });
+
+  test.each([
+    [["--from", "opensearch:cdc", "--to", "-"], "CONNECTOR_ONE_WAY"],
+    [["--from", "kafak:a", "--to", "-"], "CONNECTOR_UNKNOWN"],
+    [["--from", "kafka://u:p@h:1/t", "--to", "-"], "URL_WITH_CREDENTIALS"],
+    [["--from", "kafka:", "--to", "-"], "URL_INVALID"],
+    [["--from", "a.jsonl"], "without --to"],
+    [["--from", "a.jsonl", "--to", "-", "--json"], "stdout holds the events"],
+    [["--from", "a.jsonl", "--to", "b", "--append", "--overwrite"], "together"],
+  ])("%p is wrong usage", async (args, expected) => {
+    const { exitCode, stderr, stdout } = await run(["pipe", ...args]);
+    expect([exitCode, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(expected);
+    expect(stderr).not.toContain("u:p");
+  });
+});
+
+function comparable({ partition, key, value, timestamp, headers }: TopicRecord) {
+  return {
+    partition,
+    key: key?.toString() ?? null,
+    value: value?.toString() ?? null,
+    timestamp,
+    headers: Object.entries(headers).map(([name, bytes]) => [name, String(bytes)]),
+  };
+}

@@ -1,0 +1,92 @@
+import { Kafka, logLevel, Partitioners } from "kafkajs";
+import { sharedServices } from "../services/mod.ts";
+
+/**
+ * An independent look at topics: kafkajs's own producer and consumer, none of konn's code.
+ */
+
+export interface TopicRecord {
+  readonly partition: number;
+  readonly offset: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly timestamp: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+export async function kafkaClient(): Promise<Kafka> {
+  const { kafka } = await sharedServices();
+  return new Kafka({ brokers: kafka.brokers.split(","), logLevel: logLevel.NOTHING });
+}
+
+/** Every record of a topic, partition by partition in offset order. */
+export async function readTopic(topic: string): Promise<TopicRecord[]> {
+  const client = await kafkaClient();
+  const admin = client.admin();
+  await admin.connect();
+  const offsets = await admin.fetchTopicOffsets(topic);
+  await admin.disconnect();
+  const expected = offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+  const records: TopicRecord[] = [];
+  if (expected === 0) return records;
+  const consumer = client.consumer({ groupId: `reader-${crypto.randomUUID()}` });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await consumer.run({
+    eachMessage: ({ partition, message }) => {
+      const { offset, key, value, timestamp, headers = {} } = message;
+      records.push({ partition, offset, key, value, timestamp, headers });
+      if (records.length === expected) resolve();
+      return Promise.resolve();
+    },
+  });
+  await promise;
+  await consumer.disconnect();
+  return records.toSorted(
+    (a, b) => a.partition - b.partition || Number(BigInt(a.offset) - BigInt(b.offset)),
+  );
+}
+
+export interface NewRecord {
+  readonly key: string | null;
+  readonly value: string | null;
+  readonly partition?: number;
+  readonly timestamp?: string;
+  readonly headers?: Record<string, string>;
+}
+
+/** Makes a topic and puts records in it. */
+export async function seedTopic(
+  topic: string,
+  records: readonly NewRecord[],
+  partitionsCount = 3,
+): Promise<void> {
+  const client = await kafkaClient();
+  const admin = client.admin();
+  await admin.connect();
+  const configEntries = [{ name: "retention.ms", value: "-1" }];
+  await admin.createTopics({
+    topics: [{ topic, numPartitions: partitionsCount, configEntries }],
+    waitForLeaders: true,
+  });
+  await admin.disconnect();
+  const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  await producer.send({ topic, messages: [...records] });
+  await producer.disconnect();
+}
+
+/** The values of each partition as lines, and so comparable with the lines of a file. */
+export function linesByPartition(records: readonly TopicRecord[]): Map<number, string[]> {
+  return Map.groupBy(records, ({ partition }) => partition)
+    .entries()
+    .reduce(
+      (lines, [partition, list]) =>
+        lines.set(
+          partition,
+          list.map(({ value }) => value?.toString() ?? "null"),
+        ),
+      new Map<number, string[]>(),
+    );
+}
