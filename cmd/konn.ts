@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: KonnCommand }>>
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
+// stdout belongs to results. A library that prints there would break whoever reads them.
+// oxlint-disable-next-line no-console
+console.log = () => {};
+
 process.exit(await main(process.argv.slice(2)));
 
 /** Runs konn with the arguments behind its name and returns the exit code. */

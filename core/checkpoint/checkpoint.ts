@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import type { Identity, Lane, Position, SinkResume, StreamIdentity } from "../connector/mod.ts";
+import type { Lane, Position, SinkResume, StreamIdentity } from "../connector/mod.ts";
 import { KonnError } from "../base/errors.ts";
 
 /** The format that this konn writes. A file of another version is refused, never guessed at. */
@@ -46,7 +46,10 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
   const content: v.InferOutput<typeof CONTENT_SCHEMA> = {
     konn_checkpoint: CHECKPOINT_VERSION,
     saved_at: checkpoint.savedAt.toISOString(),
-    source: { ...checkpoint.source, identity: { ...checkpoint.source.identity } },
+    source: {
+      address: checkpoint.source.address,
+      identity: { ...checkpoint.source.identity },
+    },
     sink: {
       address: checkpoint.sink.address,
       identity: { ...checkpoint.sink.identity },
@@ -83,16 +86,6 @@ export function parseCheckpoint(text: string, path: string): Checkpoint {
     ),
     savedAt: new Date(saved_at),
   };
-}
-
-/** Names what differs between two identities, or returns undefined when nothing does. */
-export function identityDifference(before: Identity, now: Identity): string | undefined {
-  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
-  const differing = [...names].filter((name) => before[name] !== now[name]);
-  if (differing.length === 0) return undefined;
-  return differing
-    .map((name) => `${name} was ${before[name] ?? "absent"} and is ${now[name] ?? "absent"}`)
-    .join(", ");
 }
 
 function checksumOf(content: object): string {

@@ -99,6 +99,8 @@ export interface StreamIdentity {
   readonly address: string;
   /** What was found there: cluster id, topic id, partition count. */
   readonly identity: Identity;
+  /** How many lanes the stream has; one, where it is not said. */
+  readonly lanesCount?: number;
 }
 
 export interface ReadOptions {

@@ -1,12 +1,12 @@
 import { KonnError } from "../base/errors.ts";
 import {
   type Checkpoint,
-  identityDifference,
   type LanePosition,
   openRunState,
   runName,
   type RunState,
 } from "../checkpoint/mod.ts";
+import { identityDifference } from "../connector/identity.ts";
 import type {
   Identity,
   Lane,

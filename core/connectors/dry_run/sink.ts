@@ -1,11 +1,20 @@
 import type { Batch, Sink, WriteReport } from "../../connector/mod.ts";
+import { foldBatch, refuseTruncate } from "../../indexing/mod.ts";
 
-/** A sink that counts what an index would be given and writes nothing. Never resumed. */
-export function createDryRunSink(fold: (batch: Batch) => WriteReport): Sink {
+/** A sink that counts what an index would be given, and writes nothing. Never resumed. */
+export function createDryRunSink(): Sink {
   return {
     address: "dry-run",
     open: () => Promise.resolve({ identity: {}, state: undefined }),
-    write: (batch) => Promise.resolve(fold(batch)),
+    write: (batch) => Promise.resolve(countBatch(batch)),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+function countBatch(batch: Batch): WriteReport {
+  const fold = foldBatch(batch);
+  refuseTruncate(batch, fold);
+  const deleted = fold.mutations.filter(({ document }) => document === null).length;
+  const { mutations, skipped, rejections } = fold;
+  return { written: mutations.length - deleted, deleted, skipped, rejections };
 }

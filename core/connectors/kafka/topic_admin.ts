@@ -1,0 +1,107 @@
+import { KonnError, messageOf } from "../../base/errors.ts";
+import { unreachableError, type KafkaClient } from "./client.ts";
+import { ERROR_CODES, ProtocolError } from "./protocol_error.ts";
+import { retryTransient } from "./retry.ts";
+import { notPermittedOr } from "./topics.ts";
+
+const DEFAULT_PARTITIONS_COUNT = 3;
+/** The broker's own default.replication.factor (KIP-464). */
+const BROKER_DEFAULT = -1;
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+/** Key, headers and the batch around the largest line. */
+const BATCH_OVERHEAD_BYTES = 64 * 1024;
+
+const CREATE_TIMEOUT_MS = 10_000;
+const CREATE_LIMIT_MS = 30_000;
+const DESCRIBE_TIMEOUT_MS = 5_000;
+const TOPIC_RESOURCE = 2;
+
+/** What konn needs of a topic that it makes: nothing expires, and the largest line fits. */
+const TOPIC_CONFIG: Readonly<Record<string, string>> = {
+  "retention.ms": "-1",
+  "max.message.bytes": `${MAX_LINE_BYTES + BATCH_OVERHEAD_BYTES}`,
+};
+
+export interface NewTopic {
+  readonly topic: string;
+  /** 3 by default. */
+  readonly partitionsCount: number | undefined;
+  /** In addition to, or in place of, what konn gives its topics. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** Makes a topic, unless somebody else just did. Throws `KAFKA_TOPIC_NOT_CREATED`. */
+export async function createTopic(
+  client: KafkaClient,
+  { topic, partitionsCount, config }: NewTopic,
+  options: { brokers: readonly string[]; signal: AbortSignal },
+): Promise<void> {
+  const entries = Object.entries({ ...TOPIC_CONFIG, ...config });
+  const order = {
+    topic,
+    numPartitions: partitionsCount ?? DEFAULT_PARTITIONS_COUNT,
+    replicationFactor: BROKER_DEFAULT,
+    configEntries: entries.map(([name, value]) => ({ name, value })),
+  };
+  const create = async (): Promise<void> => {
+    const link = await client.controllerLink();
+    const request = { topics: [order], timeout: CREATE_TIMEOUT_MS };
+    // The broker waits for as long, then answers.
+    await link.call((broker) => broker.createTopics(request), 2 * CREATE_TIMEOUT_MS);
+  };
+  try {
+    await retryTransient(create, {
+      signal: options.signal,
+      limitMs: CREATE_LIMIT_MS,
+      giveUp: (reason) => unreachableError(options.brokers, reason),
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof ProtocolError)) throw thrown;
+    if (thrown.code !== ERROR_CODES.TOPIC_ALREADY_EXISTS) throw creationError(topic, thrown);
+  }
+}
+
+function creationError(topic: string, error: ProtocolError): KonnError {
+  if (error.code === ERROR_CODES.TOPIC_AUTHORIZATION_FAILED) {
+    return notPermittedOr(`Cannot create topic ${topic}`, error);
+  }
+  return new KonnError(`Cannot create topic ${topic}: ${messageOf(error)}`, {
+    code: "KAFKA_TOPIC_NOT_CREATED",
+    hint: "Create it yourself with what your cluster allows, then run again.",
+    cause: error,
+  });
+}
+
+/**
+ * The age, in milliseconds, beyond which the topic's broker deletes records by their own time.
+ * Undefined when it does not, or when we may not know.
+ */
+export async function readRetentionMs(
+  client: KafkaClient,
+  topic: string,
+): Promise<number | undefined> {
+  const names = ["cleanup.policy", "retention.ms", "message.timestamp.type"] as const;
+  let values: Map<string, string | null>;
+  try {
+    const link = await client.controllerLink();
+    const request = { resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: names }] };
+    const { resources } = await link.call(
+      (broker) => broker.describeConfigs(request),
+      DESCRIBE_TIMEOUT_MS,
+    );
+    const entries = resources.flatMap(({ configEntries }) => configEntries);
+    values = new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+  } catch (thrown) {
+    // It is a courtesy: without the permission to look, the records are sent as they are.
+    if (thrown instanceof ProtocolError) return undefined;
+    throw thrown;
+  }
+  const policies = values
+    .get("cleanup.policy")
+    ?.split(",")
+    .map((policy) => policy.trim());
+  const retentionMs = Number(values.get("retention.ms") ?? BROKER_DEFAULT);
+  const isStampedByBroker = values.get("message.timestamp.type") === "LogAppendTime";
+  if (isStampedByBroker || retentionMs < 0 || !policies?.includes("delete")) return undefined;
+  return retentionMs;
+}

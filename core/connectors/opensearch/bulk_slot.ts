@@ -1,0 +1,146 @@
+import { backoffDelayMs, sleep } from "../../base/backoff.ts";
+import { type Fate, readBulkAnswer } from "./bulk_answer.ts";
+import { NoAnswerError, type OpenSearchClient } from "./client.ts";
+import type { Outage } from "./outage.ts";
+import type { PendingDocument } from "./pending_document.ts";
+
+/** Bulks between 5 and 15 MB are the fastest; `http.max_content_length` is 100 MB by default. */
+const MAX_BULK_BYTES = 8 * 1024 * 1024;
+const MAX_BULK_DOCUMENTS_COUNT = 5_000;
+const BACKOFF = { firstDelayMs: 200, maxDelayMs: 15_000 } as const;
+
+export interface BulkSlotOptions {
+  readonly client: OpenSearchClient;
+  readonly outage: Outage;
+  /** Ends every wait and every request of the sink. */
+  readonly ended: AbortSignal;
+  /** The alias to write to. It changes when a rebuild is published. */
+  readonly alias: () => string;
+  readonly onFailure: (error: unknown) => void;
+  /** The alias that was written to is gone, and it is still the one to write to. */
+  readonly aliasGone: (alias: string) => Error;
+}
+
+/**
+ * Some of the keys, in order: one bulk in flight, and what comes meanwhile waits for the next one.
+ * So a key is never reordered, and a slow bulk does not stop the other slots.
+ */
+export class BulkSlot {
+  readonly #options: BulkSlotOptions;
+  #waiting: PendingDocument[] = [];
+  #underWay: readonly PendingDocument[] = [];
+  #isRunning = false;
+
+  constructor(options: BulkSlotOptions) {
+    this.#options = options;
+  }
+
+  add(document: PendingDocument): void {
+    this.#waiting.push(document);
+  }
+
+  /** Starts to send what waits, unless a bulk is in flight: then it goes with the next one. */
+  send(): void {
+    if (this.#isRunning || this.#waiting.length === 0) return;
+    this.#isRunning = true;
+    this.#run().catch((error: unknown) => this.#options.onFailure(error));
+  }
+
+  /** Everybody who waits hears that nothing is known. */
+  fail(error: unknown): void {
+    for (const { ticket } of [...this.#underWay, ...this.#waiting]) ticket.fail(error);
+    this.#underWay = [];
+    this.#waiting = [];
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        this.#underWay = this.#take();
+        await this.#deliver(this.#underWay);
+        this.#underWay = [];
+      }
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** As many as fit into a bulk, at least one. */
+  #take(): readonly PendingDocument[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { lines } of this.#waiting) {
+      bytes += lines.length;
+      if (count > 0 && (bytes > MAX_BULK_BYTES || count === MAX_BULK_DOCUMENTS_COUNT)) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  /** Sends until each document has its fate: only what failed is sent again. */
+  async #deliver(documents: readonly PendingDocument[]): Promise<void> {
+    const { outage, ended } = this.#options;
+    let left = documents;
+    for (let attempt = 0; left.length > 0; attempt += 1) {
+      const fates = await this.#send(left);
+      if (fates === "too_large") return await this.#deliverInHalves(left);
+      const retried = left.filter((document, at) => !settle(document, fates[at]));
+      if (retried.length > 0) {
+        outage.failed(retryReason(fates), retried.length);
+        await sleep(backoffDelayMs(attempt, BACKOFF), ended);
+      } else outage.recovered();
+      left = retried;
+    }
+  }
+
+  /** A request that is too large is split down to one document, which is then refused. */
+  async #deliverInHalves(documents: readonly PendingDocument[]): Promise<void> {
+    const [first] = documents;
+    if (documents.length === 1 && first) {
+      const reason = "The document is larger than OpenSearch takes (http.max_content_length)";
+      first.ticket.rejected(first.mutation, "DOCUMENT_TOO_LARGE", reason);
+      return;
+    }
+    const middle = Math.ceil(documents.length / 2);
+    await this.#deliver(documents.slice(0, middle));
+    await this.#deliver(documents.slice(middle));
+  }
+
+  async #send(documents: readonly PendingDocument[]): Promise<readonly Fate[] | "too_large"> {
+    const { client, ended, alias } = this.#options;
+    ended.throwIfAborted();
+    const target = alias();
+    const body = Buffer.concat(documents.map(({ lines }) => lines));
+    const fates = await client.bulk(target, body, ended).then(
+      (answer) => readBulkAnswer(answer, documents.length),
+      (error: unknown) => retryAll(error, documents.length),
+    );
+    ended.throwIfAborted();
+    if (fates[0]?.kind === "too_large") return "too_large";
+    for (const fate of fates) {
+      if (fate.kind === "fatal") throw fate.error;
+      if (fate.kind === "alias_gone" && target === alias()) throw this.#options.aliasGone(target);
+    }
+    return fates;
+  }
+}
+
+/** Without an answer nothing is known, and with external versions it is safe to send again. */
+function retryAll(error: unknown, count: number): readonly Fate[] {
+  if (!(error instanceof NoAnswerError)) throw error;
+  return Array.from({ length: count }, () => ({ kind: "retry", reason: error.message }));
+}
+
+/** Tells the batch of a document what became of it. False when it has to be sent again. */
+function settle({ ticket, mutation }: PendingDocument, fate: Fate | undefined): boolean {
+  if (fate?.kind === "written") ticket.written(mutation);
+  else if (fate?.kind === "already_applied") ticket.skipped("already_applied");
+  else if (fate?.kind === "refused") ticket.rejected(mutation, fate.code, fate.reason);
+  else return false;
+  return true;
+}
+
+function retryReason(fates: readonly Fate[]): string {
+  const retry = fates.find((fate) => fate.kind === "retry");
+  return retry?.reason ?? "the answer is not whole";
+}

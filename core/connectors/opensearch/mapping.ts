@@ -1,0 +1,87 @@
+import type { Identity } from "../../connector/mod.ts";
+import { recordOf } from "./client.ts";
+
+/** The format of konn's indexes. An index of a newer one is refused. */
+export const INDEX_FORMAT = 1;
+
+/** Hides deleted entities from everybody who reads the alias. */
+export const LIVE_FILTER = { term: { deleted: false } } as const;
+
+/** What konn writes into the mapping of an index, to know it again. */
+export interface IndexMeta {
+  readonly konn: number;
+  /** The alias that the index was made for. */
+  readonly alias: string;
+  /** Of the stream that it is made from: cluster id, topic id, partition count. */
+  readonly source: Identity;
+}
+
+/** The mapping of an index: strict, so that nothing gets in that was not decided on. */
+export function indexMappings(meta: IndexMeta): object {
+  return {
+    dynamic: "strict",
+    _meta: meta,
+    properties: {
+      type: KEYWORD,
+      id: KEYWORD,
+      control_plane: KEYWORD,
+      name: SEARCHED_TEXT,
+      description: { type: "text" },
+      hosts: SEARCHED_TEXT,
+      paths: SEARCHED_TEXT,
+      protocols: KEYWORD,
+      tags: FOLDED_KEYWORD,
+      labels: FOLDED_KEYWORD,
+      parent: KEYWORD,
+      version: KEYWORD,
+      enabled: { type: "boolean" },
+      created_at: { type: "date" },
+      updated_at: { type: "date" },
+      deleted: { type: "boolean" },
+      deleted_at: { type: "date" },
+    },
+  };
+}
+
+const KEYWORD = { type: "keyword" } as const;
+
+/** Equal but for case and accents is equal. */
+const FOLDED_KEYWORD = { type: "keyword", normalizer: "folded" } as const;
+
+/** Words for a search, and the whole for an exact match, for sorting and for counts. */
+const SEARCHED_TEXT = {
+  type: "text",
+  analyzer: "folded_words",
+  fields: { keyword: FOLDED_KEYWORD },
+} as const;
+
+export interface IndexSettingsOptions {
+  /** While an index is built nobody searches it, so it need not be refreshed. */
+  readonly isBuilding: boolean;
+}
+
+/** The settings of an index. */
+export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
+  const filter = ["lowercase", "asciifolding"];
+  return {
+    // A replica where there is a node for it; on a single node the index is green without one.
+    auto_expand_replicas: "0-1",
+    ...(isBuilding ? { refresh_interval: "-1" } : {}),
+    analysis: {
+      normalizer: { folded: { type: "custom", filter } },
+      analyzer: {
+        folded_words: { type: "custom", tokenizer: "words", filter },
+      },
+      // Names are joined by dots, dashes and underscores; the standard tokenizer keeps some of them.
+      tokenizer: { words: { type: "pattern", pattern: "[^\\p{L}\\p{N}]+" } },
+    },
+  };
+}
+
+/** Reads what `indexMappings` wrote. Undefined for an index that konn did not make. */
+export function readIndexMeta(mappings: unknown): IndexMeta | undefined {
+  const { konn, alias, source } = recordOf(recordOf(mappings)["_meta"]);
+  if (typeof konn !== "number" || typeof alias !== "string") return undefined;
+  const facts = Object.entries(recordOf(source)).map(([name, value]) => [name, String(value)]);
+  return { konn, alias, source: Object.fromEntries(facts) };
+}

@@ -1,0 +1,189 @@
+import type { Upsert, Delete, Unavailable } from "../cdc/change.ts";
+import { decodeChange } from "../cdc/decode.ts";
+import { readRecordKey } from "../cdc/record_key.ts";
+import type { Batch, Counts, Message, Rejection } from "../connector/mod.ts";
+import { entityDocument } from "../konnect/entity_document.ts";
+import { parseEntityKey } from "../konnect/entity_key.ts";
+import { UNSEARCHED_TYPES } from "../konnect/entity_types.ts";
+import { documentHash } from "./known_documents.ts";
+import type { KnownDocuments } from "./known_documents.ts";
+import { versionOf } from "./mutation.ts";
+import type { Mutation } from "./mutation.ts";
+
+/** The longest id that an OpenSearch document can have. */
+export const KEY_MAX_BYTES = 512;
+
+/** The most bytes of UTF-8 that one unit of UTF-16 can stand for. */
+const UTF8_BYTES_PER_UNIT_MAX = 3;
+
+const KEY_FAULTS = {
+  KEY_EMPTY: "The key is empty, and no document can have an empty id",
+  KEY_TOO_LONG: `The key has more than ${KEY_MAX_BYTES} bytes, and no document can have such an id`,
+} as const satisfies Record<string, string>;
+
+export interface FoldOptions {
+  /** Entity types that are skipped, as written in the keys: {@link UNSEARCHED_TYPES} if not set. */
+  readonly unsearchedTypes?: ReadonlySet<string> | undefined;
+  /** What the index holds already, so that changes to the same are skipped. */
+  readonly known?: KnownDocuments | undefined;
+}
+
+/**
+ * What a batch does to an index. Every message of the batch is counted once:
+ * `mutations.length + rejections.length + the sum of skipped = batch.messages.length`. A sink
+ * sorts the mutations into written, deleted, skipped and rejected as the index answers.
+ */
+export interface FoldResult {
+  /** At most one for each key: the last change that says what the row is now. */
+  readonly mutations: readonly Mutation[];
+  /**
+   * By reason: `superseded` (a later change of the key is in the batch), `unchanged` (the index holds
+   * that document already), `unsearched_type`, `unavailable_value`, `truncate`, and what the
+   * decoder ignored.
+   */
+  readonly skipped: Counts;
+  readonly rejections: readonly Rejection[];
+  /** The first message that empties the whole table, which no document can express. */
+  readonly truncatedAt: bigint | undefined;
+  /** The first row event without a Kafka key: such events are in no order across partitions. */
+  readonly keylessAt: bigint | undefined;
+  /** Keys whose new name came without their value, which the stream may never hold. */
+  readonly unavailableKeys: readonly string[];
+  /** Values of a kind that has no place in their document, in all documents. */
+  readonly droppedFieldsCount: number;
+}
+
+const DEFAULT_UNSEARCHED_TYPES: ReadonlySet<string> = new Set(UNSEARCHED_TYPES);
+
+/** Folds a batch to the last change of each key. Pure: the index is not asked. */
+export function foldBatch(batch: Batch, options: FoldOptions = {}): FoldResult {
+  const fold = new Fold(options);
+  for (const message of batch.messages) fold.add(message);
+  return fold.result();
+}
+
+/** A change of one row. */
+type RowChange = Upsert | Delete | Unavailable;
+
+/** A change that says what the row is now, and the message that brought it. */
+interface Standing {
+  readonly change: Upsert | Delete;
+  readonly message: Message;
+  /** This change and all of the key before it give the document that the index holds. */
+  readonly isUnchanged: boolean;
+}
+
+class Fold {
+  readonly #unsearchedTypes: ReadonlySet<string>;
+  readonly #known: KnownDocuments | undefined;
+  readonly #standing = new Map<string, Standing>();
+  readonly #skipped: Record<string, number> = {};
+  readonly #rejections: Rejection[] = [];
+  readonly #unavailableKeys: string[] = [];
+  #truncatedAt: bigint | undefined;
+  #keylessAt: bigint | undefined;
+
+  constructor(options: FoldOptions) {
+    this.#unsearchedTypes = options.unsearchedTypes ?? DEFAULT_UNSEARCHED_TYPES;
+    this.#known = options.known;
+  }
+
+  add(message: Message): void {
+    const change = decodeChange(message);
+    switch (change.kind) {
+      case "upsert":
+      case "delete":
+      case "unavailable":
+        return this.#addRow(change, message);
+      case "ignore":
+        return this.#skip(change.reason);
+      case "truncate":
+        this.#truncatedAt ??= message.sequence;
+        return this.#skip("truncate");
+      case "refuse":
+        return this.#reject(message, { ...change, key: keyOf(message) });
+    }
+  }
+
+  result(): FoldResult {
+    let droppedFieldsCount = 0;
+    const mutations: Mutation[] = [];
+    for (const { change, message, isUnchanged } of this.#standing.values()) {
+      if (isUnchanged) {
+        this.#skip("unchanged");
+        continue;
+      }
+      const { document, droppedFields } = documentOf(change);
+      droppedFieldsCount += droppedFields;
+      mutations.push({
+        key: change.key,
+        version: versionOf(message.sequence),
+        document,
+        sequence: message.sequence,
+        line: message.line,
+        eventTimeMs: change.eventTimeMs,
+      });
+    }
+    return {
+      mutations,
+      skipped: this.#skipped,
+      rejections: this.#rejections,
+      truncatedAt: this.#truncatedAt,
+      keylessAt: this.#keylessAt,
+      unavailableKeys: this.#unavailableKeys,
+      droppedFieldsCount,
+    };
+  }
+
+  #addRow(change: RowChange, message: Message): void {
+    const { key } = change;
+    if (message.key === null) this.#keylessAt ??= message.sequence;
+    const fault = keyFault(key);
+    if (fault !== undefined) {
+      return this.#reject(message, { code: fault, reason: KEY_FAULTS[fault], key });
+    }
+    if (this.#unsearchedTypes.has(parseEntityKey(key).type)) return this.#skip("unsearched_type");
+    if (change.kind === "unavailable") {
+      if (change.isNewKey) this.#unavailableKeys.push(key);
+      return this.#skip("unavailable_value");
+    }
+    const earlier = this.#standing.get(key);
+    if (earlier !== undefined) this.#skip("superseded");
+    const isUnchanged = earlier?.isUnchanged !== false && this.#isKnown(change);
+    this.#standing.set(key, { change, message, isUnchanged });
+  }
+
+  #isKnown(change: Upsert | Delete): boolean {
+    const hash = this.#known?.hashOf(change.key);
+    return hash !== undefined && hash === documentHash(documentOf(change).document);
+  }
+
+  #skip(reason: string): void {
+    this.#skipped[reason] = (this.#skipped[reason] ?? 0) + 1;
+  }
+
+  #reject(message: Message, fault: Pick<Rejection, "code" | "reason" | "key">): void {
+    const { code, reason, key } = fault;
+    this.#rejections.push({ sequence: message.sequence, line: message.line, key, code, reason });
+  }
+}
+
+function documentOf(change: Upsert | Delete): Pick<Mutation, "document"> & {
+  readonly droppedFields: number;
+} {
+  return change.kind === "delete"
+    ? { document: null, droppedFields: 0 }
+    : entityDocument(change.key, change.row);
+}
+
+function keyFault(key: string): keyof typeof KEY_FAULTS | undefined {
+  if (key === "") return "KEY_EMPTY";
+  if (key.length * UTF8_BYTES_PER_UNIT_MAX <= KEY_MAX_BYTES) return undefined;
+  return Buffer.byteLength(key) > KEY_MAX_BYTES ? "KEY_TOO_LONG" : undefined;
+}
+
+/** What a person can look for in place of a record that was not understood. */
+function keyOf(message: Message): string | undefined {
+  const recordKey = readRecordKey(message.key);
+  return recordKey.kind === "row" ? recordKey.key : undefined;
+}

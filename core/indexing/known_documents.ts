@@ -1,0 +1,70 @@
+import type { EntityDocument } from "../konnect/entity_document.ts";
+import type { Mutation } from "./mutation.ts";
+
+/** Keys that are remembered: some 25 MiB at the length of Konnect's keys. */
+const KNOWN_KEYS_MAX_COUNT = 100_000;
+
+/**
+ * What the index is known to hold, so that an event that changes nothing costs no write.
+ *
+ * A key is known from the acknowledgement of a write until the next one is sent. Whoever writes
+ * says so: {@link sent} before, then {@link acknowledged} or {@link forget}. Skipping is safe only
+ * while every change since that write gave the same document: another writer may have cut the
+ * stream elsewhere and written one that was coalesced away here.
+ */
+export class KnownDocuments {
+  readonly #maxCount: number;
+  /** In the order of the acknowledgements, so that the oldest goes first. */
+  readonly #hashes = new Map<string, bigint>();
+  /** The highest version that is under way, by key. */
+  readonly #versionsInFlight = new Map<string, bigint>();
+
+  constructor(maxCount: number = KNOWN_KEYS_MAX_COUNT) {
+    this.#maxCount = maxCount;
+  }
+
+  /** The hash of the document that the index holds, or undefined where that is not known. */
+  hashOf(key: string): bigint | undefined {
+    return this.#hashes.get(key);
+  }
+
+  /** These are about to be written. Until the index has answered nothing is known of their keys. */
+  sent(mutations: readonly Mutation[]): void {
+    for (const { key, version } of mutations) {
+      this.#hashes.delete(key);
+      this.#versionsInFlight.set(key, version);
+    }
+  }
+
+  /** The index took the write. An answer that a later write has overtaken tells nothing. */
+  acknowledged({ key, version, document }: Mutation): void {
+    if (this.#versionsInFlight.get(key) !== version) return;
+    this.#versionsInFlight.delete(key);
+    this.#hashes.set(key, documentHash(document));
+    if (this.#hashes.size > this.#maxCount) this.#forgetOldest();
+  }
+
+  /** The index holds something else (409), refused the write, or its answer is unclear. */
+  forget({ key, version }: Mutation): void {
+    if (this.#versionsInFlight.get(key) === version) this.#versionsInFlight.delete(key);
+    this.#hashes.delete(key);
+  }
+
+  /** A partition was revoked, or the alias was swapped. Answers on their way tell nothing. */
+  forgetAll(): void {
+    this.#hashes.clear();
+    this.#versionsInFlight.clear();
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#hashes.keys()) {
+      this.#hashes.delete(key);
+      return;
+    }
+  }
+}
+
+/** Equal documents have equal hashes: their members always come in the same order. */
+export function documentHash(document: EntityDocument | null): bigint {
+  return Bun.hash.wyhash(JSON.stringify(document));
+}

@@ -1,0 +1,3 @@
+export { foldBatch, type FoldOptions, type FoldResult } from "./fold_batch.ts";
+export { type Mutation, versionOf } from "./mutation.ts";
+export { refuseTruncate, refuseUnorderedRows } from "./refuse.ts";

@@ -1,0 +1,71 @@
+import { createKafkaSource } from "../../core/connectors/kafka/consumer.ts";
+import { createKafkaSink } from "../../core/connectors/kafka/producer.ts";
+import { SILENT_OBSERVER } from "../../core/observe/observer.ts";
+import { uniqueName } from "../e2e/konn.ts";
+import { readTopic } from "../e2e/topic_reader.ts";
+import { batchOf } from "../fakes/memory_source.ts";
+import { sharedServices } from "../services/mod.ts";
+import { type Seed, seedMessage, seedName } from "./seed.ts";
+import { sinkContract } from "./sink_contract.ts";
+import { sourceContract } from "./source_contract.ts";
+
+const NEVER = new AbortController().signal;
+
+sourceContract("kafka", {
+  resumable: true,
+  seed: async (events) => {
+    const topic = uniqueName("contract");
+    const brokers = await brokerList();
+    await fill(topic, brokers, events);
+    return {
+      source: ({ follow }) =>
+        createKafkaSource({ brokers, topics: [topic], follow, observer: SILENT_OBSERVER }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  },
+});
+
+sinkContract("kafka", {
+  resumable: true,
+  undeliverable: (sequence) =>
+    seedMessage({ key: "k", value: "x".repeat(20 * 1024 * 1024) }, sequence),
+  place: async () => {
+    const topic = uniqueName("contract");
+    const brokers = await brokerList();
+    return {
+      sink: () => kafkaSink(topic, brokers, 3),
+      contents: async () =>
+        new Map(
+          (await readTopic(topic)).map(({ key, value }) => [
+            key?.toString() ?? "",
+            seedName(value ?? ""),
+          ]),
+        ),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  },
+});
+
+/** Makes a topic of one partition, so of one lane, that holds the events. */
+async function fill(topic: string, brokers: string[], events: readonly Seed[]): Promise<void> {
+  await using sink = kafkaSink(topic, brokers, 1);
+  const stream = { address: "memory:source", identity: {} };
+  await sink.open({ stream, resume: undefined, fromBeginning: false, signal: NEVER });
+  const messages = events.map((event, at) => seedMessage(event, BigInt(at)));
+  if (messages.length > 0) await sink.write(batchOf("lane", messages, "end"), NEVER);
+}
+
+function kafkaSink(topic: string, brokers: string[], partitionsCount: number) {
+  const compression = "none";
+  return createKafkaSink({
+    brokers,
+    topic,
+    partitionsCount,
+    compression,
+    observer: SILENT_OBSERVER,
+  });
+}
+
+async function brokerList(): Promise<string[]> {
+  return (await sharedServices()).kafka.brokers.split(",");
+}
