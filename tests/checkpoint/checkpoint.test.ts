@@ -4,12 +4,12 @@ import { KonnError } from "../../core/base/errors.ts";
 import {
   type Checkpoint,
   formatCheckpoint,
-  identityDifference,
   listCheckpoints,
   openRunState,
   parseCheckpoint,
   runName,
 } from "../../core/checkpoint/mod.ts";
+import { identityDifference } from "../../core/connector/identity.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 
 const ADDRESSES = {

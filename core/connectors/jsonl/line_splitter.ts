@@ -36,7 +36,7 @@ export interface LineSplitterOptions {
  */
 export class LineSplitter {
   readonly #maxLineBytes: number;
-  #block = NOTHING;
+  #block: Buffer = NOTHING;
   /** Offset of the block's first byte, and of the byte behind the last block once it is used up. */
   #blockStart: number;
   /** Where in the block the next line, or the rest of the unfinished one, begins. */

@@ -8,7 +8,7 @@ export interface RetryOptions {
   /** No new attempt after this time. */
   readonly limitMs: number;
   /** Called before each attempt but the first. */
-  readonly onRetry?: (reason: LinkLostError | ProtocolError) => void;
+  readonly onRetry?: () => void;
   /** What is thrown when the time is over. */
   readonly giveUp: (reason: LinkLostError | ProtocolError) => Error;
 }
@@ -30,7 +30,7 @@ export async function retryTransient<T>(
       const delayMs = backoffDelayMs(attempt, RETRY_DELAYS);
       if (signal.aborted || Date.now() + delayMs >= deadlineMs) throw giveUp(thrown);
       await sleep(delayMs, signal);
-      onRetry?.(thrown);
+      onRetry?.();
     }
   }
 }

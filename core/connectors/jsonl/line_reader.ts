@@ -1,0 +1,131 @@
+import { isUtf8 } from "node:buffer";
+import { eventKey } from "../../cdc/event_key.ts";
+import { type JsonValue, parseJson } from "../../cdc/json.ts";
+import { type Message, NO_TIMESTAMP, type Rejection } from "../../connector/mod.ts";
+import { type Line, MAX_LINE_BYTES } from "./line_splitter.ts";
+import type { LineFormat } from "./position.ts";
+import { looksLikeRecord, parseRecordLine } from "./record_line.ts";
+
+/** What a line turned out to be. */
+export type LineOutcome =
+  | { readonly kind: "message"; readonly message: Message }
+  | { readonly kind: "rejected"; readonly rejection: Rejection }
+  | { readonly kind: "skipped"; readonly reason: "blank_line" | "excluded_type" };
+
+export interface LineReaderOptions {
+  /** What the lines are. Undefined: the first line that is JSON tells. */
+  readonly format: LineFormat | undefined;
+  readonly excludeTypes: readonly string[];
+}
+
+const FAULTS = {
+  LINE_TOO_LONG: `it is longer than ${MAX_LINE_BYTES / 1024 / 1024} MiB`,
+  LINE_NOT_UTF8: "it is not valid UTF-8",
+  LINE_NOT_JSON: "it is not JSON",
+  LINE_TOO_DEEP: "it is nested deeper than 64 levels",
+  LINE_WITHOUT_KEY: "the event in it has no key",
+} as const;
+
+const CARRIAGE_RETURN = 0x0d;
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/**
+ * Turns lines into messages. An event line is parsed only to find its key and to know that it is
+ * JSON; its value travels as the bytes that stand in the file.
+ */
+export class LineReader {
+  #format: LineFormat | undefined;
+  readonly #excluded: ReadonlySet<string>;
+
+  constructor({ format, excludeTypes }: LineReaderOptions) {
+    this.#format = format;
+    this.#excluded = new Set(excludeTypes);
+  }
+
+  /** What the lines are, once known. */
+  get format(): LineFormat | undefined {
+    return this.#format;
+  }
+
+  read(line: Line): LineOutcome {
+    if (line.bytes === undefined) return rejected(line, "LINE_TOO_LONG");
+    const bytes = trimLine(line.bytes, line.start === 0);
+    if (isBlank(bytes)) return { kind: "skipped", reason: "blank_line" };
+    if (!isUtf8(bytes)) return rejected(line, "LINE_NOT_UTF8");
+    const parsed = parseJson(bytes.toString());
+    if (!parsed.ok) {
+      return rejected(line, parsed.problem === "too_deep" ? "LINE_TOO_DEEP" : "LINE_NOT_JSON");
+    }
+    this.#format ??= looksLikeRecord(parsed.value) ? "record" : "event";
+    return this.#format === "record"
+      ? this.#readRecord(line, parsed.value)
+      : this.#readEvent(line, bytes, parsed.value);
+  }
+
+  #readEvent(line: Line, value: Buffer, event: JsonValue): LineOutcome {
+    const key = eventKey(event);
+    if (key === undefined) return rejected(line, "LINE_WITHOUT_KEY");
+    if (this.#isExcluded(key)) return { kind: "skipped", reason: "excluded_type" };
+    const content = { key: Buffer.from(key), value, headers: [], timestampMs: NO_TIMESTAMP };
+    return messageOf(line, content);
+  }
+
+  #readRecord(line: Line, value: JsonValue): LineOutcome {
+    const record = parseRecordLine(value);
+    if ("fault" in record) {
+      return rejection(
+        line,
+        "RECORD_MALFORMED",
+        `the record in it cannot be used: ${record.fault}`,
+      );
+    }
+    if (this.#excluded.size > 0 && this.#isExcluded(recordKey(record.key))) {
+      return { kind: "skipped", reason: "excluded_type" };
+    }
+    return messageOf(line, record);
+  }
+
+  #isExcluded(key: string): boolean {
+    if (this.#excluded.size === 0) return false;
+    const [, type] = /^c\/[^/]+\/o\/([^/]+)\//.exec(key) ?? [];
+    return type !== undefined && this.#excluded.has(type);
+  }
+}
+
+/** The row key in a Kafka key: the text itself, or the `key` of Debezium's key struct. */
+function recordKey(bytes: Uint8Array | null): string {
+  const text = bytes === null ? "" : Buffer.from(bytes).toString();
+  const parsed = parseJson(text);
+  return (parsed.ok ? eventKey(parsed.value) : undefined) ?? text;
+}
+
+/** Without the end of a CRLF, and on the first line of a file without a byte order mark. */
+function trimLine(bytes: Buffer, isFirst: boolean): Buffer {
+  const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
+  const start = isFirst && bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
+  return bytes.subarray(start, end);
+}
+
+function isBlank(bytes: Buffer): boolean {
+  for (const byte of bytes) {
+    if (byte !== 0x20 && byte !== 0x09 && byte !== CARRIAGE_RETURN) return false;
+  }
+  return true;
+}
+
+function messageOf(line: Line, content: Omit<Message, "sequence" | "line">): LineOutcome {
+  const message: Message = { sequence: BigInt(line.start), line: line.number, ...content };
+  return { kind: "message", message };
+}
+
+function rejected(line: Line, code: keyof typeof FAULTS): LineOutcome {
+  return rejection(line, code, FAULTS[code]);
+}
+
+function rejection(line: Line, code: string, fault: string): LineOutcome {
+  const reason = `Cannot read line ${line.number}: ${fault}`;
+  return {
+    kind: "rejected",
+    rejection: { sequence: BigInt(line.start), line: line.number, code, reason },
+  };
+}

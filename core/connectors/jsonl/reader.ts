@@ -1,0 +1,211 @@
+import { createHash } from "node:crypto";
+import { KonnError } from "../../base/errors.ts";
+import type { Batch, Lane, ReadOptions, Source, StreamIdentity } from "../../connector/mod.ts";
+import type { Observer } from "../../observe/observer.ts";
+import { BatchBuilder, LINES_LANE } from "./batch_builder.ts";
+import { changedFile } from "./file_errors.ts";
+import { type Input, openFile, streamInput } from "./input.ts";
+import { LineReader } from "./line_reader.ts";
+import { type Line, LineSplitter } from "./line_splitter.ts";
+import { type FilePosition, formatPosition, type LineFormat, parsePosition } from "./position.ts";
+import { contentHash, PREFIX_BYTES } from "./trailing_bytes.ts";
+
+/** The most messages of a batch, unless the caller wants fewer. */
+const MAX_BATCH_COUNT = 4_096;
+const LINE_FEED = 0x0a;
+const STREAM_ID_LENGTH = 32;
+
+export interface JsonlSourceOptions {
+  /** `-` is stdin. Compressed files are known by their first bytes. */
+  readonly path: string;
+  /** What the lines are. Undefined: told by the look of the first one that is JSON. */
+  readonly format?: LineFormat | undefined;
+  /** Wait at the end of a plain file for what is appended. */
+  readonly follow: boolean;
+  /** Entity types whose events are left out. */
+  readonly excludeTypes?: readonly string[] | undefined;
+  readonly observer: Observer;
+  /** In place of the process' own, for tests. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Reads JSON lines: Debezium events, or records as `kcat -J` writes them.
+ *
+ * The only lane is the file; a sequence is the byte at which a line begins, as decompressed. A
+ * position holds byte, line and a hash of the 64 KiB before it, so that another or an edited file
+ * is refused. The stream is known by the SHA-256 of its first line and not by its path: a file that
+ * was moved goes on where it was. Without `follow` it ends where the file ends when that is reached.
+ *
+ * Errors: `FILE_NOT_FOUND`, `FILE_IS_FOLDER`, `FILE_UNREADABLE`, `FILE_CORRUPT`, `FILE_CHANGED`.
+ * Rejections: `LINE_NOT_JSON`, `LINE_NOT_UTF8`, `LINE_TOO_LONG`, `LINE_TOO_DEEP`,
+ * `LINE_WITHOUT_KEY`, `RECORD_MALFORMED`.
+ */
+export function createJsonlSource(options: JsonlSourceOptions): Source {
+  return new JsonlSource(options);
+}
+
+class JsonlSource implements Source {
+  readonly #options: JsonlSourceOptions;
+  readonly #disposal = new AbortController();
+  #input: Input | undefined;
+
+  constructor(options: JsonlSourceOptions) {
+    this.#options = options;
+  }
+
+  async open(signal: AbortSignal): Promise<StreamIdentity> {
+    const { path, stdin, follow } = this.#options;
+    if (path === "-") {
+      this.#input = streamInput(stdin ?? Bun.stdin.stream());
+      return { address: "stdin", identity: {} };
+    }
+    this.#input = await openFile(path);
+    const id = await firstLineHash(this.#input, { stop: signal, follow });
+    return { address: `file:${id}`, identity: { "stream id": id } };
+  }
+
+  async ends(): Promise<ReadonlyMap<Lane, bigint>> {
+    const size = await this.#open().size();
+    return new Map(size === undefined ? [] : [[LINES_LANE, BigInt(size)]]);
+  }
+
+  async *read(options: ReadOptions): AsyncGenerator<Batch> {
+    const input = this.#open();
+    const stop = AbortSignal.any([options.stop, this.#disposal.signal]);
+    const saved = options.from.get(LINES_LANE);
+    const start = saved === undefined ? undefined : parsePosition(saved);
+    const prefix = start && (await checkPrefix(input, start, stop));
+    const splitter = new LineSplitter({
+      startByte: start?.byte ?? 0,
+      linesBefore: start?.line ?? 0,
+      ...(prefix && { prefix }),
+    });
+    const { follow, format, excludeTypes = [] } = this.#options;
+    const reader = new LineReader({ format: format ?? start?.format, excludeTypes });
+    const assembly = new BatchAssembly(splitter, reader, options);
+    for await (const block of input.blocks(splitter.settledByte, { stop, follow })) {
+      splitter.feed(block);
+      for (let line = splitter.next(); line; line = splitter.next()) {
+        if (stop.aborted) return;
+        const batch = assembly.add(line);
+        if (batch) yield batch;
+        if (assembly.isComplete) return;
+      }
+      const rest = assembly.takeRest();
+      if (rest) yield rest;
+    }
+    if (stop.aborted) return;
+    const last = splitter.finish();
+    const batch = last && (assembly.add(last) ?? assembly.takeRest());
+    if (batch) yield batch;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal.abort();
+    const input = this.#input;
+    this.#input = undefined;
+    await input?.[Symbol.asyncDispose]();
+  }
+
+  #open(): Input {
+    if (this.#input) return this.#input;
+    throw new KonnError(`Cannot read ${this.#options.path}: the source is not open`, {
+      code: "SOURCE_NOT_OPEN",
+      kind: "failed",
+    });
+  }
+}
+
+/** Makes batches of lines, within the limits of the caller. */
+class BatchAssembly {
+  readonly #splitter: LineSplitter;
+  readonly #reader: LineReader;
+  readonly #builder = new BatchBuilder();
+  readonly #maxBatchCount: number;
+  readonly #maxEventsCount: number;
+  #yieldedCount = 0;
+
+  constructor(splitter: LineSplitter, reader: LineReader, options: ReadOptions) {
+    this.#splitter = splitter;
+    this.#reader = reader;
+    this.#maxBatchCount = Math.min(options.maxBatchCount ?? MAX_BATCH_COUNT, MAX_BATCH_COUNT);
+    this.#maxEventsCount = options.maxEventsCount ?? Infinity;
+  }
+
+  /** Whether as many events were yielded as the caller wants. */
+  get isComplete(): boolean {
+    return this.#yieldedCount >= this.#maxEventsCount;
+  }
+
+  /** Takes the line that the splitter has just handed out. Returns a batch when one is full. */
+  add(line: Line): Batch | undefined {
+    this.#builder.add(this.#reader.read(line));
+    const isFull = this.#builder.messagesCount >= this.#maxBatchCount;
+    const isLast = this.#yieldedCount + this.#builder.eventsCount >= this.#maxEventsCount;
+    return isFull || isLast ? this.#take() : undefined;
+  }
+
+  /** What is left over, if anything. */
+  takeRest(): Batch | undefined {
+    return this.#builder.eventsCount > 0 ? this.#take() : undefined;
+  }
+
+  #take(): Batch {
+    this.#yieldedCount += this.#builder.eventsCount;
+    const byte = this.#splitter.settledByte;
+    const position = formatPosition({
+      byte,
+      line: this.#splitter.settledLines,
+      hash: contentHash(this.#splitter.settledPrefix()),
+      format: this.#reader.format,
+    });
+    return this.#builder.take({ position, nextSequence: BigInt(byte) });
+  }
+}
+
+/** Reads the bytes before a position and throws when they are not what they were. */
+async function checkPrefix(
+  input: Input,
+  { byte, line, hash }: FilePosition,
+  stop: AbortSignal,
+): Promise<Buffer> {
+  const length = Math.min(byte, PREFIX_BYTES);
+  const prefix = await readBytes(input, { from: byte - length, length, stop });
+  if (prefix.length < length && !stop.aborted) {
+    throw changedFile(input.name, { byte, line }, "the file is shorter now");
+  }
+  if (contentHash(prefix) !== hash && !stop.aborted) {
+    throw changedFile(input.name, { byte, line }, "what lies before is not what it was");
+  }
+  return prefix;
+}
+
+async function readBytes(
+  input: Input,
+  { from, length, stop }: { from: number; length: number; stop: AbortSignal },
+): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  if (length === 0) return Buffer.alloc(0);
+  for await (const block of input.blocks(from, { stop, follow: false })) {
+    pieces.push(block.subarray(0, length - bytes));
+    bytes += block.length;
+    if (bytes >= length) break;
+  }
+  return Buffer.concat(pieces);
+}
+
+/** The stream's name: SHA-256 of what lies before the first line feed. */
+async function firstLineHash(
+  input: Input,
+  options: { stop: AbortSignal; follow: boolean },
+): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const block of input.blocks(0, options)) {
+    const end = block.indexOf(LINE_FEED);
+    hash.update(end < 0 ? block : block.subarray(0, end));
+    if (end >= 0) break;
+  }
+  return hash.digest("hex").slice(0, STREAM_ID_LENGTH);
+}

@@ -1,0 +1,27 @@
+import type { Sink } from "../../connector/mod.ts";
+import type { Observer } from "../../observe/observer.ts";
+import { FileSink } from "./file_sink.ts";
+import type { LineFormat } from "./position.ts";
+import { StdoutSink } from "./stdout_sink.ts";
+
+export interface JsonlSinkOptions {
+  /** `-` is stdout. */
+  readonly path: string;
+  readonly format: LineFormat;
+  /** What to do with a file that is there and of which the checkpoint knows nothing. */
+  readonly existing: "refuse" | "append" | "overwrite";
+  readonly observer: Observer;
+}
+
+/**
+ * Writes JSON lines. An event line is a message's value as it is; a record line, as `kcat -J`
+ * writes it, holds key, headers, time and place as well.
+ *
+ * A file is synced to disk before a write resolves, and on resuming it is cut to the length that
+ * the checkpoint knows. Errors: `FILE_EXISTS`, `OUTPUT_CHANGED`, `OUTPUT_UNWRITABLE`, and
+ * `OUTPUT_CLOSED` when the reader of stdout has gone. Rejection of event lines:
+ * `VALUE_NOT_ONE_LINE`; tombstones, which an event line cannot hold, are skipped.
+ */
+export function createJsonlSink({ path, format, existing }: JsonlSinkOptions): Sink {
+  return path === "-" ? new StdoutSink(format) : new FileSink({ path, format, existing });
+}
