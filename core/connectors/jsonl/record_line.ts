@@ -100,12 +100,8 @@ function headersOf(line: JsonObject): Header[] | undefined {
 function originOf(line: JsonObject): Origin | undefined {
   const { topic, partition, offset } = line;
   if (typeof topic !== "string" || !Number.isSafeInteger(partition)) return undefined;
-  const isOffset = typeof offset === "bigint" || Number.isSafeInteger(offset);
-  return {
-    topic,
-    partition: Number(partition),
-    ...(isOffset && { offset: BigInt(Number(offset)) }),
-  };
+  const place = { topic, partition: Number(partition) };
+  return Number.isSafeInteger(offset) ? { ...place, offset: BigInt(Number(offset)) } : place;
 }
 
 function decodeBase64(text: string): Buffer | undefined {

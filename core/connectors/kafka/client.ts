@@ -161,6 +161,7 @@ function connectError(thrown: unknown, brokers: readonly string[]): unknown {
 export function unreachableError(brokers: readonly string[], cause: unknown): KonnError {
   return new KonnError(`Cannot reach Kafka at ${brokers.join(", ")}: ${messageOf(cause)}`, {
     code: "KAFKA_UNREACHABLE",
+    mayPass: true,
     hint: "Is Kafka running there? Name its address with --brokers HOST:PORT, or give it time to start with --wait 60s.",
     cause,
   });

@@ -149,6 +149,7 @@ function refuseTopicError(
       if (isNew) throw error;
       throw new KonnError(`Cannot find ${place}: it does not exist`, {
         code: "KAFKA_TOPIC_NOT_FOUND",
+        mayPass: true,
         hint: "Is the name right? konn replay makes the topic; --wait 60s waits for it.",
         cause: error,
       });
@@ -183,6 +184,7 @@ function leaderError(thrown: LinkLostError | ProtocolError, brokers: readonly st
     `Cannot reach Kafka at ${brokers.join(", ")}: it leads on to ${thrown.message}`,
     {
       code: "KAFKA_UNREACHABLE",
+      mayPass: true,
       hint: "Brokers must advertise addresses that can be reached from here (advertised.listeners).",
       cause: thrown,
     },
