@@ -75,8 +75,9 @@ export async function transfer(options: TransferOptions): Promise<number> {
   const waitMs = settings.wait ?? 0;
   const summary = await runWhenReady(prepare, { waitMs, observer, stop: interrupt.signal });
   terminal.progress[Symbol.dispose]();
-  printSummary(summary, options);
-  return summary.complete || follow ? 0 : interrupt.exitCode();
+  if (summary) printSummary(summary, options);
+  else terminal.note("Stopped before anything was read.");
+  return summary?.complete || follow ? 0 : interrupt.exitCode();
 }
 
 async function createPacer({

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import packageJson from "../../package.json" with { type: "json" };
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
-import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
+import { KONN, konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { readTopic, seedTopic } from "./topic_reader.ts";
 
 describe("the command line", () => {
@@ -153,15 +153,36 @@ describe("the command line", () => {
     },
   );
 
-  test("a second interrupt ends at once with 130", async () => {
-    const child = spawnKonn(
-      ["replay", "-", "--topic", uniqueName("twice"), "--wait", "60s", "--brokers", "127.0.0.1:1"],
-      { cwd: folder.path, environment },
-    );
+  test("an interrupt while it waits for services ends at once", async () => {
+    const args = ["replay", SAMPLE, "--wait", "60s", "--brokers", "127.0.0.1:1"];
+    const child = spawnKonn(args, { cwd: folder.path, environment });
     await Bun.sleep(700);
     child.kill("SIGINT");
+    const { exitCode, stderr } = await resultOf(child);
+    expect(exitCode).toBe(130);
+    expect(stderr).toContain("Stopped before anything was read");
+  });
+
+  test("a second interrupt ends at once with 130, whatever is still in hand", async () => {
+    const topic = uniqueName("twice");
+    await run("replay", SAMPLE, "--topic", topic);
+    // A reader that never reads: the first interrupt waits for the write, the second does not.
+    const pipe = folder.file("unread");
+    expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+    const unread = openSync(pipe, "r+");
+    const child = Bun.spawn({
+      cmd: [KONN, "pipe", "--from", `kafka:${topic}`, "--to", "-", "--until-end"],
+      cwd: folder.path,
+      env: environment,
+      stdio: ["ignore", unread, "ignore"],
+    });
+    await Bun.sleep(1_000);
     child.kill("SIGINT");
-    expect((await resultOf(child)).exitCode).toBe(130);
+    await Bun.sleep(500);
+    expect(child.exitCode).toBeNull();
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(130);
+    closeSync(unread);
   });
 
   test("--rate paces evenly", async () => {
