@@ -25,6 +25,7 @@ const stateDir = mkdtempSync(join(tmpdir(), "konn-start-"));
 environment["KONN_BROKERS"] = kafka.brokers;
 environment["KONN_OPENSEARCH_URL"] = openSearch.url;
 environment["KONN_STATE_DIR"] = stateDir;
+environment["KONN_LOG_FORMAT"] = "pretty";
 try {
   await konn("replay", SAMPLE);
   await konn("sync", "--from-beginning", "--until-end");

@@ -8,7 +8,7 @@ export function statusTable(runs: readonly RunStatus[], stateDir: string): strin
 }
 
 function runBlock(run: RunStatus): string {
-  const lines = [run.source === "" ? run.name : `${run.source} -> ${run.sink}`];
+  const lines = [run.source === "" ? run.name : `${run.label ?? run.source} -> ${run.sink}`];
   if (run.saved_at !== null) lines.push(`  saved         ${run.saved_at}`);
   if (run.lag !== null) lines.push(`  lag           ${lagText(run)}`);
   lines.push(`  dead letters  ${formatCount(run.dead_letters)}`);
@@ -18,7 +18,7 @@ function runBlock(run: RunStatus): string {
 
 function lagText({ lag, lag_seconds }: RunStatus): string {
   const count = formatCount(BigInt(lag ?? 0));
-  return lag_seconds === null ? count : `${count} (${formatSeconds(lag_seconds)})`;
+  return lag_seconds ? `${count} (${formatSeconds(lag_seconds)})` : count;
 }
 
 function laneRows(lanes: readonly LaneStatus[]): string[] {

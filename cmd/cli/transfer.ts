@@ -94,7 +94,7 @@ async function createPacer({
 
 function printSummary(summary: RunSummary, { verb, terminal, from, to }: TransferOptions): void {
   if (terminal.json) terminal.result(JSON.stringify(summaryJson(summary)));
-  else terminal.note(summaryText(summary, { verb, from, to }));
+  else terminal.note(summaryText(summary, { verb, from: placeOf(from), to: placeOf(to) }));
 }
 
 /** The summary as scripts read it. The names are part of konn's interface. */
@@ -121,11 +121,16 @@ export function summaryText(
     parts.push(`${formatCount(skippedCount)} skipped (${details})`);
   }
   parts.push(`${formatCount(deadLetters)} dead letters`);
-  if (retries > 0) parts.push(`${formatCount(retries)} retries`);
+  if (retries > 0) parts.push(`${formatCount(retries)} ${retries === 1 ? "retry" : "retries"}`);
   const perSecond = formatCount(Math.round(events / Math.max(seconds, 0.001)));
   const time = `${formatSeconds(seconds)} (${perSecond}/s)`;
   const state = summary.complete ? "" : " Stopped before the end; the next run goes on from here.";
   return `${verb} ${formatCount(events)} events from ${from} to ${to} in ${time}: ${parts.join(", ")}.${state}`;
+}
+
+/** A URL as a person would write it: a file by its path. */
+function placeOf(url: string): string {
+  return url.replace(/^file:/, "");
 }
 
 function jsonOverData(): KonnError {

@@ -7,6 +7,8 @@ import { deadLettersPath, readDeadLetters } from "../dead_letter/dead_letter_fil
 export interface RunStatus {
   readonly name: string;
   readonly source: string;
+  /** What a person calls the source, where its address does not say. */
+  readonly label: string | null;
   readonly sink: string;
   readonly saved_at: string | null;
   readonly lanes: readonly LaneStatus[];
@@ -57,6 +59,7 @@ async function statusOf(
   return {
     name,
     source: checkpoint.source.address,
+    label: checkpoint.source.label ?? null,
     sink: checkpoint.sink.address,
     saved_at: checkpoint.savedAt.toISOString(),
     lanes,
@@ -131,6 +134,7 @@ function unreadable(name: string, dead_letters: number, error: KonnError): RunSt
   return {
     name,
     source: "",
+    label: null,
     sink: "",
     saved_at: null,
     lanes: [],

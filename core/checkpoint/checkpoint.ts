@@ -25,7 +25,11 @@ const IDENTITY_SCHEMA = v.record(v.string(), v.string());
 const CONTENT_SCHEMA = v.strictObject({
   konn_checkpoint: v.literal(CHECKPOINT_VERSION),
   saved_at: v.pipe(v.string(), v.isoTimestamp()),
-  source: v.strictObject({ address: v.string(), identity: IDENTITY_SCHEMA }),
+  source: v.strictObject({
+    address: v.string(),
+    label: v.exactOptional(v.string()),
+    identity: IDENTITY_SCHEMA,
+  }),
   sink: v.strictObject({
     address: v.string(),
     identity: IDENTITY_SCHEMA,
@@ -48,6 +52,7 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
     saved_at: checkpoint.savedAt.toISOString(),
     source: {
       address: checkpoint.source.address,
+      ...(checkpoint.source.label === undefined ? {} : { label: checkpoint.source.label }),
       identity: { ...checkpoint.source.identity },
     },
     sink: {

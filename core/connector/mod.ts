@@ -99,6 +99,8 @@ export interface StreamIdentity {
   readonly address: string;
   /** What was found there: cluster id, topic id, partition count. */
   readonly identity: Identity;
+  /** What a person calls it, where the address does not say: the path of a file. */
+  readonly label?: string;
   /** How many lanes the stream has; one, where it is not said. */
   readonly lanesCount?: number;
 }

@@ -62,7 +62,7 @@ class JsonlSource implements Source {
     }
     this.#input = await openFile(path);
     const id = await firstLineHash(this.#input, { stop: signal, follow });
-    return { address: `file:${id}`, identity: { "stream id": id } };
+    return { address: `file:${id}`, identity: { "stream id": id }, label: path };
   }
 
   async ends(): Promise<ReadonlyMap<Lane, bigint>> {
