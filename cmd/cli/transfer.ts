@@ -121,6 +121,11 @@ export function summaryText(
     parts.push(`${formatCount(skippedCount)} skipped (${details})`);
   }
   parts.push(`${formatCount(deadLetters)} dead letters`);
+  if (summary.droppedFields > 0)
+    parts.push(`${formatCount(summary.droppedFields)} fields left out`);
+  if (summary.unavailableKeys > 0) {
+    parts.push(`${formatCount(summary.unavailableKeys)} rows without their value (TOAST)`);
+  }
   if (retries > 0) parts.push(`${formatCount(retries)} ${retries === 1 ? "retry" : "retries"}`);
   const perSecond = formatCount(Math.round(events / Math.max(seconds, 0.001)));
   const time = `${formatSeconds(seconds)} (${perSecond}/s)`;

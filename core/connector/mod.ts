@@ -179,6 +179,10 @@ export interface WriteReport {
   readonly deleted: number;
   readonly skipped: Counts;
   readonly rejections: readonly Rejection[];
+  /** Keys whose value the stream did not send, and of which nothing was known before. */
+  readonly unavailableKeys?: readonly string[];
+  /** Values that had no place in their document, in all documents. */
+  readonly droppedFieldsCount?: number;
   /**
    * What `open` must be given to go on right behind this batch, where the sink needs more than the
    * positions: the length of a file. Reports that carry it resolve in the order of the writes.

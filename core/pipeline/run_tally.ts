@@ -26,6 +26,9 @@ export interface RunSummary {
   readonly skipped: Readonly<Record<string, number>>;
   readonly deadLetters: number;
   readonly retries: number;
+  /** Rows whose value the stream did not send, and values that had no place in their document. */
+  readonly unavailableKeys: number;
+  readonly droppedFields: number;
   readonly seconds: number;
   /** For each lane the sequence below which everything is settled. */
   readonly positions: Readonly<Record<Lane, string>>;
@@ -35,6 +38,8 @@ export interface RunSummary {
 
 /** Dead letters that are named in the log; the rest is in the file. */
 const MAX_LOGGED_REJECTIONS_COUNT = 20;
+/** Keys without a value that are named in the log; `konn verify` names them all. */
+const MAX_LOGGED_KEYS_COUNT = 10;
 
 /** Counts the fate of every event of a run. */
 export class RunTally {
@@ -46,6 +51,8 @@ export class RunTally {
   #written = 0;
   #deleted = 0;
   #deadLetters = 0;
+  #droppedFields = 0;
+  #unavailableKeysCount = 0;
   #start: ReadonlyMap<Lane, LanePosition> = new Map();
   #positions: ReadonlyMap<Lane, LanePosition> = new Map();
   #ends: ReadonlyMap<Lane, bigint> = new Map();
@@ -77,6 +84,8 @@ export class RunTally {
     this.#written += report.written;
     this.#deleted += report.deleted;
     for (const counts of [batch.skipped, report.skipped]) this.#skip(counts);
+    this.#droppedFields += report.droppedFieldsCount ?? 0;
+    for (const key of report.unavailableKeys ?? []) this.#missValue(key);
     this.#positions = positions;
   }
 
@@ -128,12 +137,25 @@ export class RunTally {
       skipped: { ...this.#skipped },
       deadLetters: this.#deadLetters,
       retries: this.#observer.retriesCount,
+      unavailableKeys: this.#unavailableKeysCount,
+      droppedFields: this.#droppedFields,
       seconds: this.#seconds(),
       positions: Object.fromEntries(
         [...this.#positions].map(([lane, at]) => [lane, String(at.nextSequence)]),
       ),
       ends: Object.fromEntries([...this.#ends].map(([lane, end]) => [lane, String(end)])),
     };
+  }
+
+  /** A row without its value: nothing is invented, so a person has to hear of it. */
+  #missValue(key: string): void {
+    this.#unavailableKeysCount += 1;
+    if (this.#unavailableKeysCount > MAX_LOGGED_KEYS_COUNT) return;
+    this.#observer.log.warn("A row came without its value, which Debezium never sent", {
+      key,
+      code: "VALUE_UNAVAILABLE",
+      hint: "REPLICA IDENTITY FULL, an incremental snapshot or ReselectColumns would send it",
+    });
   }
 
   #skip(counts: Readonly<Record<string, number>>): void {

@@ -38,3 +38,21 @@ export async function documentsOf(name: string): Promise<Map<string, IndexedDocu
     ]),
   );
 }
+
+/** As {@link documentsOf}, for an index of any size: page by page. */
+export async function allDocumentsOf(name: string): Promise<Map<string, IndexedDocument>> {
+  await request(`/${name}/_refresh`, { method: "POST" });
+  const documents = new Map<string, IndexedDocument>();
+  let page = await request(`/${name}/_search?scroll=1m`, {
+    method: "POST",
+    body: { size: 5_000, version: true, query: { match_all: {} } },
+  });
+  while (page.body.hits.hits.length > 0) {
+    for (const { _id: id, _version: version, _source: source } of page.body.hits.hits) {
+      documents.set(id, { id, version, source });
+    }
+    const body = { scroll: "1m", scroll_id: page.body._scroll_id };
+    page = await request("/_search/scroll", { method: "POST", body });
+  }
+  return documents;
+}

@@ -6,7 +6,12 @@ import type {
   SinkOpenOptions,
   WriteReport,
 } from "../../connector/mod.ts";
-import { foldBatch, refuseUnorderedRows, refuseTruncate } from "../../indexing/mod.ts";
+import {
+  foldBatch,
+  KnownDocuments,
+  refuseTruncate,
+  refuseUnorderedRows,
+} from "../../indexing/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { BulkSlot } from "./bulk_slot.ts";
 import { OpenSearchClient, type OpenSearchConnection } from "./client.ts";
@@ -48,6 +53,7 @@ class OpenSearchSink implements Sink {
   readonly address: string;
   readonly #options: OpenSearchSinkOptions;
   readonly #ended = new AbortController();
+  readonly #known = new KnownDocuments();
   #client: OpenSearchClient | undefined;
   #opened: Opened | undefined;
 
@@ -76,10 +82,11 @@ class OpenSearchSink implements Sink {
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {
     const { slots, lanesCount } = this.#open();
-    const fold = foldBatch(batch);
+    const fold = foldBatch(batch, { known: this.#known });
     refuseTruncate(batch, fold);
     refuseUnorderedRows(batch, fold, lanesCount);
-    const ticket = new BatchTicket(fold);
+    this.#known.sent(fold.mutations);
+    const ticket = new BatchTicket(fold, this.#known);
     const now = new Date();
     for (const mutation of fold.mutations) {
       const slot = slots[Bun.hash.crc32(mutation.key) % slots.length];
@@ -104,6 +111,7 @@ class OpenSearchSink implements Sink {
     const admin = new IndexAdmin(client, signal);
     if (target.state === "live") await admin.refresh(alias);
     else await publishTarget(target, { alias, admin });
+    if (target.state === "building") this.#known.forgetAll();
     opened.target = { ...target, state: "live" };
     return opened.target.state;
   }

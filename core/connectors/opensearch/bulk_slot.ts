@@ -134,7 +134,7 @@ function retryAll(error: unknown, count: number): readonly Fate[] {
 /** Tells the batch of a document what became of it. False when it has to be sent again. */
 function settle({ ticket, mutation }: PendingDocument, fate: Fate | undefined): boolean {
   if (fate?.kind === "written") ticket.written(mutation);
-  else if (fate?.kind === "already_applied") ticket.skipped("already_applied");
+  else if (fate?.kind === "already_applied") ticket.alreadyApplied(mutation);
   else if (fate?.kind === "refused") ticket.rejected(mutation, fate.code, fate.reason);
   else return false;
   return true;

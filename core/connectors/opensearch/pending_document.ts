@@ -1,5 +1,5 @@
 import type { Counts, Rejection, WriteReport } from "../../connector/mod.ts";
-import type { FoldResult, Mutation } from "../../indexing/mod.ts";
+import type { FoldResult, KnownDocuments, Mutation } from "../../indexing/mod.ts";
 
 /** A document that waits for its bulk, ready to be sent, and who is to hear of its fate. */
 export interface PendingDocument {
@@ -18,37 +18,50 @@ export function bulkLines({ key, version, document }: Mutation, now: Date): Buff
   return Buffer.from(`${action}\n${JSON.stringify(source)}\n`);
 }
 
-/** One call of `write`: counts its documents down as their fate becomes known. */
+/**
+ * One call of `write`: counts its documents down as their fate becomes known, and has it remembered
+ * what the index holds from now on.
+ */
 export class BatchTicket {
   /** Resolves when the last document is settled. */
   readonly report: Promise<WriteReport>;
   readonly #resolvers = Promise.withResolvers<WriteReport>();
+  readonly #known: KnownDocuments;
+  readonly #fold: FoldResult;
   readonly #skipped: Record<string, number>;
   readonly #rejections: Rejection[];
   #openCount: number;
   #written = 0;
   #deleted = 0;
 
-  constructor({ mutations, skipped, rejections }: FoldResult) {
+  constructor(fold: FoldResult, known: KnownDocuments) {
     this.report = this.#resolvers.promise;
-    this.#skipped = { ...skipped };
-    this.#rejections = [...rejections];
-    this.#openCount = mutations.length;
+    this.#known = known;
+    this.#fold = fold;
+    this.#skipped = { ...fold.skipped };
+    this.#rejections = [...fold.rejections];
+    this.#openCount = fold.mutations.length;
     if (this.#openCount === 0) this.#resolve();
   }
 
-  written({ document }: Mutation): void {
-    if (document) this.#written += 1;
+  written(mutation: Mutation): void {
+    this.#known.acknowledged(mutation);
+    if (mutation.document) this.#written += 1;
     else this.#deleted += 1;
     this.#settle();
   }
 
-  skipped(reason: string): void {
+  /** The index has this version or a later one. */
+  alreadyApplied(mutation: Mutation): void {
+    this.#known.forget(mutation);
+    const reason = "already_applied";
     this.#skipped[reason] = (this.#skipped[reason] ?? 0) + 1;
     this.#settle();
   }
 
-  rejected({ sequence, line, key }: Mutation, code: string, reason: string): void {
+  rejected(mutation: Mutation, code: string, reason: string): void {
+    this.#known.forget(mutation);
+    const { sequence, line, key } = mutation;
     this.#rejections.push({ sequence, line, key, code, reason });
     this.#settle();
   }
@@ -70,6 +83,8 @@ export class BatchTicket {
       deleted: this.#deleted,
       skipped,
       rejections,
+      unavailableKeys: this.#fold.unavailableKeys,
+      droppedFieldsCount: this.#fold.droppedFieldsCount,
     });
   }
 }
