@@ -1,5 +1,5 @@
 import { declareCommand } from "./cli/declare.ts";
-import { transfer, TRANSFER_SETTINGS } from "./cli/transfer.ts";
+import { transfer, type TransferOptions, TRANSFER_SETTINGS } from "./cli/transfer.ts";
 
 export const command = declareCommand({
   name: "sync",
@@ -11,6 +11,7 @@ export const command = declareCommand({
     "index",
     "from-beginning",
     "until-end",
+    "on-truncate",
     "dry-run",
     ...TRANSFER_SETTINGS,
   ],
@@ -26,16 +27,42 @@ export const command = declareCommand({
     },
   ],
   async run({ settings, terminal, interrupt }) {
-    return transfer({
+    const { "on-truncate": onTruncate } = settings;
+    const options: TransferOptions = {
       from: `kafka:${settings.topic.join(",")}`,
       to: settings["dry-run"] ? "dry-run:index" : `opensearch:${settings.index}`,
       settings,
-      connectors: { brokers: settings.brokers, openSearchUrl: settings["opensearch-url"] },
+      connectors: {
+        brokers: settings.brokers,
+        openSearchUrl: settings["opensearch-url"],
+        onTruncate,
+      },
       follow: !settings["until-end"],
       fromBeginning: settings["from-beginning"],
       terminal,
       interrupt,
       verb: settings["dry-run"] ? "Read" : "Synced",
-    });
+    };
+    return onTruncate === "rebuild" ? transferPastTruncates(options) : transfer(options);
   },
 });
+
+/**
+ * Builds the index anew behind each truncate that is met. It ends, since each of them stands
+ * further on in PostgreSQL's log than the one before.
+ */
+async function transferPastTruncates(options: TransferOptions): Promise<number> {
+  const { TableTruncatedError } = await import("../core/indexing/mod.ts");
+  let current = options;
+  for (;;) {
+    try {
+      return await transfer(current);
+    } catch (error) {
+      if (!(error instanceof TableTruncatedError) || error.lsn === undefined) throw error;
+      const { lsn } = error;
+      options.terminal.log.warn("The table was truncated: building the index anew", { lsn });
+      const connectors = { ...options.connectors, truncatedAtLsn: lsn };
+      current = { ...options, connectors, fromBeginning: true };
+    }
+  }
+}

@@ -38,6 +38,8 @@ export interface ConnectorSettings {
   readonly partitionsCount?: number | undefined;
   readonly compression?: "none" | "gzip" | "snappy" | "lz4" | "zstd";
   readonly existing?: "refuse" | "append" | "overwrite";
+  readonly onTruncate?: "halt" | "ignore" | "rebuild";
+  readonly truncatedAtLsn?: number | undefined;
 }
 
 /** Moves events from one connector URL to another, shows how far it is, and prints the summary. */

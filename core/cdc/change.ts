@@ -15,6 +15,7 @@ export interface Upsert {
   readonly key: string;
   readonly row: RowValue;
   readonly eventTimeMs?: number | undefined;
+  readonly lsn?: number | undefined;
 }
 
 /** The row is gone. A delete event and the tombstone behind it both say so. */
@@ -22,6 +23,7 @@ export interface Delete {
   readonly kind: "delete";
   readonly key: string;
   readonly eventTimeMs?: number | undefined;
+  readonly lsn?: number | undefined;
 }
 
 /**
@@ -37,6 +39,7 @@ export interface Unavailable {
    */
   readonly isNewKey: boolean;
   readonly eventTimeMs?: number | undefined;
+  readonly lsn?: number | undefined;
 }
 
 /** A record that is no row and is no fault either. */
@@ -50,6 +53,11 @@ export type IgnoreReason = "heartbeat" | "transaction" | "schema_change" | "logi
 /** All rows of the table are gone. It has no key and no order across partitions. */
 export interface Truncate {
   readonly kind: "truncate";
+  /**
+   * Where it stands in PostgreSQL's log. TRUNCATE holds an exclusive lock on the table, so every
+   * change before it has a lower one and every change after it a higher one.
+   */
+  readonly lsn?: number | undefined;
 }
 
 /** A record that cannot be understood. The reason never quotes it. */

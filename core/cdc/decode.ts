@@ -66,7 +66,7 @@ function decodeEnvelope(envelope: Envelope, record: Record): Change {
     case "d":
       return decodeDelete(envelope, record);
     case "t":
-      return { kind: "truncate" };
+      return { kind: "truncate", lsn: envelope.lsn };
     case "m":
       return { kind: "ignore", reason: "logical_message" };
     default:
@@ -75,7 +75,7 @@ function decodeEnvelope(envelope: Envelope, record: Record): Change {
 }
 
 function decodeUpsert(envelope: Envelope, record: Record): Change {
-  const { after, eventTimeMs } = envelope;
+  const { after, eventTimeMs, lsn } = envelope;
   if (after === undefined || after === null) return refuse("ROW_MISSING");
   const own = rowKey(after);
   const column = isJsonObject(after) ? after["value"] : undefined;
@@ -83,26 +83,26 @@ function decodeUpsert(envelope: Envelope, record: Record): Change {
   const key = agreedKey(own, record.key);
   if (typeof key !== "string") return key;
   if (column === UNAVAILABLE_VALUE) {
-    return { kind: "unavailable", key, isNewKey: envelope.op === "c", eventTimeMs };
+    return { kind: "unavailable", key, isNewKey: envelope.op === "c", eventTimeMs, lsn };
   }
   const parsed =
     typeof column === "string" ? parseColumn(column) : exactColumn(column, record.text);
-  if (parsed.ok) return { kind: "upsert", key, row: parsed.value, eventTimeMs };
+  if (parsed.ok) return { kind: "upsert", key, row: parsed.value, eventTimeMs, lsn };
   return refuse(parsed.problem === "too_deep" ? "ROW_VALUE_TOO_DEEP" : "ROW_VALUE_NOT_JSON");
 }
 
 /** The row before the change may hold the key alone, or not be there at all. */
 function decodeDelete(envelope: Envelope, record: Record): Change {
-  const { before, eventTimeMs } = envelope;
+  const { before, eventTimeMs, lsn } = envelope;
   const own = rowKey(before);
   if (own === undefined) {
     const recordKey = readRecordKey(record.key);
-    if (recordKey.kind === "row") return { kind: "delete", key: recordKey.key, eventTimeMs };
+    if (recordKey.kind === "row") return { kind: "delete", key: recordKey.key, eventTimeMs, lsn };
     if (recordKey.kind === "refuse") return recordKey;
     return refuse(isJsonObject(before) ? "NOT_A_KEY_VALUE_TABLE" : "KEY_MISSING");
   }
   const key = agreedKey(own, record.key);
-  return typeof key === "string" ? { kind: "delete", key, eventTimeMs } : key;
+  return typeof key === "string" ? { kind: "delete", key, eventTimeMs, lsn } : key;
 }
 
 /** jsonb arrives as its text. */

@@ -10,6 +10,8 @@ export interface Envelope {
   readonly after: JsonValue | undefined;
   /** When the change was made, in milliseconds since 1970, else when it was captured. */
   readonly eventTimeMs: number | undefined;
+  /** Where the change stands in PostgreSQL's log, where the event says so. */
+  readonly lsn: number | undefined;
 }
 
 /** The envelope of an event, or undefined where the payload is no row event in any shape. */
@@ -26,12 +28,13 @@ function hasRows(payload: JsonObject): boolean {
 
 function fromDebezium(payload: JsonObject): Envelope {
   const source = payload["source"];
-  const sourceTime = isJsonObject(source) ? timeMs(source["ts_ms"]) : undefined;
+  const sourceTime = isJsonObject(source) ? positive(source["ts_ms"]) : undefined;
   return {
     op: payload["op"],
     before: payload["before"],
     after: payload["after"],
-    eventTimeMs: sourceTime ?? timeMs(payload["ts_ms"]),
+    eventTimeMs: sourceTime ?? positive(payload["ts_ms"]),
+    lsn: isJsonObject(source) ? positive(source["lsn"]) : undefined,
   };
 }
 
@@ -44,7 +47,8 @@ function fromCloudEvent(event: JsonObject): Envelope | undefined {
     op: event["iodebeziumop"] ?? impliedOperation(before, after),
     before,
     after,
-    eventTimeMs: timeMs(event["iodebeziumtsms"]),
+    eventTimeMs: positive(event["iodebeziumtsms"]),
+    lsn: positive(event["iodebeziumlsn"]),
   };
 }
 
@@ -66,14 +70,17 @@ function fromFlattened(row: JsonObject): Envelope {
   const deleted = row["__deleted"];
   const op = row["__op"];
   const isDelete = deleted === "true" || deleted === true || op === "d";
-  const eventTimeMs = timeMs(row["__source_ts_ms"]) ?? timeMs(row["__ts_ms"]);
+  const eventTimeMs = positive(row["__source_ts_ms"]) ?? positive(row["__ts_ms"]);
+  const lsn = positive(row["__source_lsn"]) ?? positive(row["__lsn"]);
   return isDelete
-    ? { op: "d", before: row, after: null, eventTimeMs }
-    : { op: op === "c" ? "c" : "u", before: null, after: row, eventTimeMs };
+    ? { op: "d", before: row, after: null, eventTimeMs, lsn }
+    : { op: op === "c" ? "c" : "u", before: null, after: row, eventTimeMs, lsn };
 }
 
-/** Times occur as numbers and as text. */
-function timeMs(value: JsonValue | undefined): number | undefined {
-  const time = typeof value === "string" ? Number(value) : value;
-  return typeof time === "number" && Number.isSafeInteger(time) && time > 0 ? time : undefined;
+/** Times and places in the log occur as numbers and as text. */
+function positive(value: JsonValue | undefined): number | undefined {
+  const number = typeof value === "string" ? Number(value) : value;
+  return typeof number === "number" && Number.isSafeInteger(number) && number > 0
+    ? number
+    : undefined;
 }

@@ -59,6 +59,12 @@ export const SETTINGS = {
   limit: optional(count(1), "N", "stop after so many events"),
   "exclude-types": optional(list, "TYPES", "leave out entity types: key,certificate"),
   "max-dead-letters": optional(count(0), "N", "fail when more events are refused"),
+  "on-truncate": withDefault(
+    choice(["halt", "ignore", "rebuild"]),
+    "ACTION",
+    "when the table is truncated: halt, ignore, rebuild",
+    "halt",
+  ),
   "dry-run": toggle("read and count, write nothing"),
   config: optional(text, "FILE", "settings as TOML (default: konn.toml when present)"),
   "state-dir": withDefault(text, "DIR", "checkpoints, locks, dead letters", ".konn"),

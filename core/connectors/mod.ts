@@ -15,6 +15,10 @@ export interface ConnectorOptions {
   readonly excludeTypes?: readonly string[] | undefined;
   readonly partitionsCount?: number | undefined;
   readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
+  /** What an index sink does when the whole table is truncated. */
+  readonly onTruncate?: "halt" | "ignore" | "rebuild" | undefined;
+  /** Where it was, as a place in PostgreSQL's log, for an index that is built anew. */
+  readonly truncatedAtLsn?: number | undefined;
   /** What a file sink does with a file that is there already. */
   readonly existing: "refuse" | "append" | "overwrite";
 }
@@ -65,11 +69,11 @@ const KAFKA: Connector = {
 };
 
 const OPENSEARCH: Connector = {
-  sink: async ({ scheme, name, hosts }, { openSearchUrl, observer }) => {
+  sink: async ({ scheme, name, hosts }, { openSearchUrl, ...options }) => {
     const { createOpenSearchSink } = await import("./opensearch/bulk_indexer.ts");
     const protocol = scheme === "opensearchs" ? "https" : "http";
     const url = hosts === undefined ? openSearchUrl : `${protocol}://${hosts}`;
-    return createOpenSearchSink({ url, index: name, observer });
+    return createOpenSearchSink({ ...options, url, index: name });
   },
   resumable: true,
   unit: "events",
@@ -77,9 +81,9 @@ const OPENSEARCH: Connector = {
 
 /** Counts what an index would be given. */
 const DRY_RUN: Connector = {
-  sink: async () => {
+  sink: async (_url, { onTruncate = "halt" }) => {
     const { createDryRunSink } = await import("./dry_run/sink.ts");
-    return createDryRunSink();
+    return createDryRunSink(onTruncate);
   },
   resumable: false,
   unit: "events",

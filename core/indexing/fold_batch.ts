@@ -1,4 +1,4 @@
-import type { Upsert, Delete, Unavailable } from "../cdc/change.ts";
+import type { Delete, Truncate, Unavailable, Upsert } from "../cdc/change.ts";
 import { decodeChange } from "../cdc/decode.ts";
 import { readRecordKey } from "../cdc/record_key.ts";
 import type { Batch, Counts, Message, Rejection } from "../connector/mod.ts";
@@ -22,6 +22,11 @@ const KEY_FAULTS = {
 } as const satisfies Record<string, string>;
 
 export interface FoldOptions {
+  /**
+   * The table was truncated here, as a place in PostgreSQL's log: changes below it are of rows that
+   * are gone. Undefined: it never was.
+   */
+  readonly truncatedAtLsn?: number | undefined;
   /** Entity types that are skipped, as written in the keys: {@link UNSEARCHED_TYPES} if not set. */
   readonly unsearchedTypes?: ReadonlySet<string> | undefined;
   /** What the index holds already, so that changes to the same are skipped. */
@@ -38,13 +43,13 @@ export interface FoldResult {
   readonly mutations: readonly Mutation[];
   /**
    * By reason: `superseded` (a later change of the key is in the batch), `unchanged` (the index holds
-   * that document already), `unsearched_type`, `unavailable_value`, `truncate`, and what the
-   * decoder ignored.
+   * that document already), `unsearched_type`, `unavailable_value`, `truncate`, `truncated` (of a
+   * row that a truncate has removed), and what the decoder ignored.
    */
   readonly skipped: Counts;
   readonly rejections: readonly Rejection[];
   /** The first message that empties the whole table, which no document can express. */
-  readonly truncatedAt: bigint | undefined;
+  readonly truncatedAt: { readonly sequence: bigint; readonly lsn: number | undefined } | undefined;
   /** The first row event without a Kafka key: such events are in no order across partitions. */
   readonly keylessAt: bigint | undefined;
   /** Keys whose new name came without their value, which the stream may never hold. */
@@ -80,12 +85,14 @@ class Fold {
   readonly #skipped: Record<string, number> = {};
   readonly #rejections: Rejection[] = [];
   readonly #unavailableKeys: string[] = [];
-  #truncatedAt: bigint | undefined;
+  readonly #truncatedAtLsn: number;
+  #truncatedAt: FoldResult["truncatedAt"];
   #keylessAt: bigint | undefined;
 
   constructor(options: FoldOptions) {
     this.#unsearchedTypes = options.unsearchedTypes ?? DEFAULT_UNSEARCHED_TYPES;
     this.#known = options.known;
+    this.#truncatedAtLsn = options.truncatedAtLsn ?? 0;
   }
 
   add(message: Message): void {
@@ -98,8 +105,7 @@ class Fold {
       case "ignore":
         return this.#skip(change.reason);
       case "truncate":
-        this.#truncatedAt ??= message.sequence;
-        return this.#skip("truncate");
+        return this.#addTruncate(change, message);
       case "refuse":
         return this.#reject(message, { ...change, key: keyOf(message) });
     }
@@ -137,6 +143,9 @@ class Fold {
 
   #addRow(change: RowChange, message: Message): void {
     const { key } = change;
+    if (change.lsn !== undefined && change.lsn < this.#truncatedAtLsn) {
+      return this.#skip("truncated");
+    }
     if (message.key === null) this.#keylessAt ??= message.sequence;
     const fault = keyFault(key);
     if (fault !== undefined) {
@@ -156,6 +165,11 @@ class Fold {
   #isKnown(change: Upsert | Delete): boolean {
     const hash = this.#known?.hashOf(change.key);
     return hash !== undefined && hash === documentHash(documentOf(change).document);
+  }
+
+  #addTruncate({ lsn }: Truncate, { sequence }: Message): void {
+    this.#skip("truncate");
+    if (lsn === undefined || lsn > this.#truncatedAtLsn) this.#truncatedAt ??= { sequence, lsn };
   }
 
   #skip(reason: string): void {

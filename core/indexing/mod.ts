@@ -1,4 +1,9 @@
 export { foldBatch, type FoldOptions, type FoldResult } from "./fold_batch.ts";
 export { KnownDocuments } from "./known_documents.ts";
 export { type Mutation, versionOf } from "./mutation.ts";
-export { refuseTruncate, refuseUnorderedRows } from "./refuse.ts";
+export {
+  type OnTruncate,
+  refuseTruncate,
+  refuseUnorderedRows,
+  TableTruncatedError,
+} from "./refuse.ts";

@@ -2,17 +2,31 @@ import { KonnError } from "../base/errors.ts";
 import type { Batch } from "../connector/mod.ts";
 import type { FoldResult } from "./fold_batch.ts";
 
-/** Ends a run at an event that empties the whole table: no document can express it. */
-export function refuseTruncate({ lane }: Batch, { truncatedAt }: FoldResult): void {
-  if (truncatedAt === undefined) return;
-  throw new KonnError(
-    `Cannot go on with ${lane} at ${truncatedAt}: the whole table was truncated`,
-    {
+/** What to do when the whole table is emptied at once, which no document can express. */
+export type OnTruncate = "halt" | "ignore" | "rebuild";
+
+/** The table was truncated. Carries the place in PostgreSQL's log behind which it goes on. */
+export class TableTruncatedError extends KonnError {
+  readonly lsn: number | undefined;
+
+  constructor(lane: string, { sequence, lsn }: NonNullable<FoldResult["truncatedAt"]>) {
+    super(`Cannot go on with ${lane} at ${sequence}: the whole table was truncated`, {
       code: "TABLE_TRUNCATED",
       kind: "failed",
-      hint: "The event names no rows and has no order across partitions. Build the index anew once the table is filled again: konn sync --from-beginning.",
-    },
-  );
+      hint: "--on-truncate rebuild builds the index anew from what came after; --on-truncate ignore keeps documents of rows that are gone.",
+    });
+    this.lsn = lsn;
+  }
+}
+
+/** Ends a run at an event that empties the whole table, unless such events are ignored. */
+export function refuseTruncate(
+  { lane }: Pick<Batch, "lane">,
+  { truncatedAt }: Pick<FoldResult, "truncatedAt">,
+  onTruncate: OnTruncate,
+): void {
+  if (truncatedAt === undefined || onTruncate === "ignore") return;
+  throw new TableTruncatedError(lane, truncatedAt);
 }
 
 /**

@@ -133,7 +133,7 @@ describe("foldBatch() does", () => {
     const truncate = { key: null, value: { op: "t", before: null, after: null } };
     const keyless = { ...upsert(A, "1"), key: null };
     const result = foldBatch(batchOf(upsert(B, "0"), truncate, keyless, truncate, keyless));
-    expect(result.truncatedAt).toBe(11n);
+    expect(result.truncatedAt?.sequence).toBe(11n);
     expect(result.keylessAt).toBe(12n);
     expect(result.skipped).toEqual({ truncate: 2, superseded: 1 });
     expect(namesOf(result)).toEqual([

@@ -9,6 +9,7 @@ import type {
 import {
   foldBatch,
   KnownDocuments,
+  type OnTruncate,
   refuseTruncate,
   refuseUnorderedRows,
 } from "../../indexing/mod.ts";
@@ -27,6 +28,10 @@ export interface OpenSearchSinkOptions extends OpenSearchConnection {
   /** The alias that everybody reads. */
   readonly index: string;
   readonly observer: Observer;
+  /** Halts by default. To rebuild is the caller's work: the error says from where. */
+  readonly onTruncate?: OnTruncate | undefined;
+  /** For a new index: changes below this place in PostgreSQL's log are of rows that are gone. */
+  readonly truncatedAtLsn?: number | undefined;
 }
 
 /**
@@ -70,7 +75,12 @@ class OpenSearchSink implements Sink {
     this.#client = client;
     const { clusterId } = await client.identify(options.signal);
     const admin = new IndexAdmin(client, options.signal);
-    const target = await openTarget({ ...options, alias: this.#options.index, admin });
+    const target = await openTarget({
+      ...options,
+      alias: this.#options.index,
+      admin,
+      truncatedAtLsn: this.#options.truncatedAtLsn,
+    });
     const slots = Array.from({ length: SLOTS_COUNT }, () => this.#createSlot(client));
     this.#opened = { client, slots, target, lanesCount: options.stream.lanesCount ?? 1 };
     const { name, uuid } = target.index;
@@ -81,9 +91,10 @@ class OpenSearchSink implements Sink {
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {
-    const { slots, lanesCount } = this.#open();
-    const fold = foldBatch(batch, { known: this.#known });
-    refuseTruncate(batch, fold);
+    const { slots, lanesCount, target } = this.#open();
+    const { truncatedAtLsn } = target.index.meta ?? {};
+    const fold = foldBatch(batch, { known: this.#known, truncatedAtLsn });
+    refuseTruncate(batch, fold, this.#options.onTruncate ?? "halt");
     refuseUnorderedRows(batch, fold, lanesCount);
     this.#known.sent(fold.mutations);
     const ticket = new BatchTicket(fold, this.#known);

@@ -14,6 +14,8 @@ export interface IndexMeta {
   readonly alias: string;
   /** Of the stream that it is made from: cluster id, topic id, partition count. */
   readonly source: Identity;
+  /** The table was truncated there: what stands before it in PostgreSQL's log is not indexed. */
+  readonly truncatedAtLsn?: number | undefined;
 }
 
 /** The mapping of an index: strict, so that nothing gets in that was not decided on. */
@@ -80,8 +82,9 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
 
 /** Reads what `indexMappings` wrote. Undefined for an index that konn did not make. */
 export function readIndexMeta(mappings: unknown): IndexMeta | undefined {
-  const { konn, alias, source } = recordOf(recordOf(mappings)["_meta"]);
+  const { konn, alias, source, truncatedAtLsn } = recordOf(recordOf(mappings)["_meta"]);
   if (typeof konn !== "number" || typeof alias !== "string") return undefined;
   const facts = Object.entries(recordOf(source)).map(([name, value]) => [name, String(value)]);
-  return { konn, alias, source: Object.fromEntries(facts) };
+  const meta = { konn, alias, source: Object.fromEntries(facts) };
+  return typeof truncatedAtLsn === "number" ? { ...meta, truncatedAtLsn } : meta;
 }

@@ -20,6 +20,8 @@ export interface TargetOptions extends Pick<
   /** The alias that everybody reads. */
   readonly alias: string;
   readonly admin: IndexAdmin;
+  /** Where the table was truncated, for an index that is made now. */
+  readonly truncatedAtLsn?: number | undefined;
   readonly now?: () => Date;
 }
 
@@ -124,12 +126,12 @@ function refuseAnotherSource({ stream, alias }: TargetOptions, { meta }: IndexIn
 }
 
 async function createIndex(
-  { admin, alias, stream, now = () => new Date() }: TargetOptions,
+  { admin, alias, stream, truncatedAtLsn, now = () => new Date() }: TargetOptions,
   liveAlias: string | undefined,
 ): Promise<IndexInfo> {
   const stamp = now().toISOString().replace(/\D/g, "");
   const name = `${alias}-${stamp}`;
-  const meta: IndexMeta = { konn: INDEX_FORMAT, alias, source: stream.identity };
+  const meta: IndexMeta = { konn: INDEX_FORMAT, alias, source: stream.identity, truncatedAtLsn };
   const isBuilding = liveAlias === undefined;
   return await admin.create(name, { alias: liveAlias ?? buildingAliasOf(name), meta, isBuilding });
 }
