@@ -7,8 +7,8 @@ import { LaneTracker } from "./lane_tracker.ts";
 import type { RunSnapshot, RunTally } from "./run_tally.ts";
 
 /** What may be read and not yet settled. Decoded batches take up to three times their bytes. */
-const MAX_IN_FLIGHT_BYTES = 24 * 1024 * 1024;
-const MAX_IN_FLIGHT_BATCHES_COUNT = 32;
+const MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024;
+const MAX_IN_FLIGHT_BATCHES_COUNT = 16;
 
 export interface DeliveryParts {
   readonly sink: Sink;
