@@ -1,4 +1,5 @@
 import { KonnError } from "../base/errors.ts";
+import { releaseMemory } from "../base/release_memory.ts";
 import type { LanePosition } from "../checkpoint/mod.ts";
 import type { Batch, Lane, Rejection, Sink, WriteReport } from "../connector/mod.ts";
 import type { DeadLetterFile } from "../dead_letter/dead_letter_file.ts";
@@ -73,6 +74,7 @@ export class Delivery {
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#limit.release(batch.sizeBytes);
+        releaseMemory(batch.sizeBytes);
         this.#underWay.delete(task);
       });
     this.#underWay.add(task);
