@@ -50,9 +50,9 @@ describe("SIGKILL in the middle", () => {
     await killUntilDone(["sync", ...quiet, "--index", killed]);
     const calm = uniqueName("calm");
     await konn(["sync", ...quiet, "--index", calm], { cwd: folder.path, environment });
-    const expected = await documentsOf(calm);
+    const expected = await sourcesOf(calm);
     expect(expected.size).toBe(82);
-    expect(await documentsOf(killed)).toEqual(expected);
+    expect(await sourcesOf(killed)).toEqual(expected);
   });
 
   test("a rebuild that was killed leaves the live index alone and is begun again", async () => {
@@ -60,8 +60,17 @@ describe("SIGKILL in the middle", () => {
     const args = ["sync", "--topic", topic, "--index", topic, "--until-end"];
     await konn(["replay", file, "--topic", topic], { cwd: folder.path, environment });
     await konn(args, { cwd: folder.path, environment });
-    const before = await documentsOf(topic);
+    const before = await sourcesOf(topic);
     await killUntilDone([...args, "--from-beginning"]);
-    expect(await documentsOf(topic)).toEqual(before);
+    expect(await sourcesOf(topic)).toEqual(before);
   });
 });
+
+/**
+ * The documents without their versions: an event that changes nothing is written or skipped
+ * depending on where the stream was cut.
+ */
+async function sourcesOf(index: string): Promise<Map<string, object>> {
+  const documents = await documentsOf(index);
+  return new Map([...documents].map(([id, { source }]) => [id, source]));
+}

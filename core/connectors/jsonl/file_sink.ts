@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { syncFolder } from "../../base/atomic_file.ts";
 import { KonnError, messageOf } from "../../base/errors.ts";
@@ -19,19 +19,27 @@ export interface FileSinkOptions {
   readonly existing: "refuse" | "append" | "overwrite";
 }
 
+const LINE_FEED = Buffer.from("\n");
+
 interface QueuedWrite {
   readonly bytes: Buffer;
   readonly done: PromiseWithResolvers<number>;
 }
 
-/** Appends lines to a file and syncs them; writes that wait share one sync. */
+/**
+ * Appends lines to a file and syncs them; writes that wait share one sync. A device or a named pipe
+ * can be neither synced nor gone on with, so it has no state.
+ */
 export class FileSink implements Sink {
   readonly address: string;
   readonly #options: FileSinkOptions;
   #file: FileHandle | undefined;
+  #isRegular = true;
   #length = 0;
   #queue: QueuedWrite[] = [];
   #isWriting = false;
+  /** What ended the first write that failed. What follows it must not be written either. */
+  #failure: KonnError | undefined;
 
   constructor(options: FileSinkOptions) {
     this.#options = options;
@@ -41,10 +49,15 @@ export class FileSink implements Sink {
   async open({ resume, fromBeginning }: SinkOpenOptions): Promise<SinkOpening> {
     const state = fromBeginning ? undefined : resume?.state;
     try {
-      this.#file = await this.#openFile(state !== undefined);
-      this.#length = await this.#cut(this.#file, state);
+      const file = await this.#openFile(state !== undefined);
+      this.#file = file;
+      this.#isRegular = (await file.stat()).isFile();
+      if (state !== undefined) this.#length = await this.#cut(file, state);
+      else if (this.#isRegular) this.#length = await endLastLine(file);
+      else return { identity: {}, state: undefined };
       syncFolder(dirname(resolve(this.#options.path)));
     } catch (error) {
+      await this[Symbol.asyncDispose]();
       throw error instanceof KonnError ? error : unwritable(this.#options.path, error);
     }
     return { identity: {}, state: String(this.#length) };
@@ -55,7 +68,8 @@ export class FileSink implements Sink {
     const done = Promise.withResolvers<number>();
     this.#queue.push({ bytes, done });
     void this.#writeQueue();
-    return { ...report, state: String(await done.promise) };
+    const length = await done.promise;
+    return this.#isRegular ? { ...report, state: String(length) } : report;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -67,12 +81,14 @@ export class FileSink implements Sink {
   async #openFile(isResuming: boolean): Promise<FileHandle> {
     const { path, existing } = this.#options;
     if (isResuming) return await openExisting(path);
-    if (existing === "append") return await open(path, "a");
+    if (existing === "append") return await open(path, "a+");
     if (existing === "overwrite") return await open(path, "w");
     try {
       return await open(path, "wx");
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
+      const found = await stat(path);
+      if (!found.isFile()) return await open(path, "w");
       throw new KonnError(`Cannot write to ${path}: the file exists`, {
         code: "FILE_EXISTS",
         cause: error,
@@ -81,12 +97,18 @@ export class FileSink implements Sink {
     }
   }
 
-  /** To the length that the checkpoint knows: what lies behind was never settled. */
-  async #cut(file: FileHandle, state: string | undefined): Promise<number> {
+  /**
+   * To the length that the checkpoint knows: what lies behind was never settled. A file that has no
+   * line's end there is another one, and is left as it is.
+   */
+  async #cut(file: FileHandle, state: string): Promise<number> {
+    const { path } = this.#options;
     const { size } = await file.stat();
-    if (state === undefined) return size;
     const length = Number(state);
-    if (size < length) throw outputChanged(this.#options.path, { size, length });
+    if (size < length) throw outputChanged(path, `it has ${size} bytes and had ${length}`);
+    if (!(await endsLineAt(file, length))) {
+      throw outputChanged(path, `no line ends at byte ${length}, where one did`);
+    }
     await file.truncate(length);
     return length;
   }
@@ -104,16 +126,17 @@ export class FileSink implements Sink {
 
   async #writeTogether(writes: readonly QueuedWrite[]): Promise<void> {
     try {
-      const bytes = Buffer.concat(writes.map((write) => write.bytes));
-      await writeFully(this.#open(), bytes, this.#length);
-      await this.#open().datasync();
+      if (this.#failure) throw this.#failure;
+      const bytes = joined(writes.map((write) => write.bytes));
+      await writeFully(this.#open(), bytes, this.#isRegular ? this.#length : null);
+      if (this.#isRegular) await this.#open().datasync();
       for (const write of writes) {
         this.#length += write.bytes.length;
         write.done.resolve(this.#length);
       }
     } catch (error) {
-      const failure = unwritable(this.#options.path, error);
-      for (const write of writes) write.done.reject(failure);
+      this.#failure ??= unwritable(this.#options.path, error);
+      for (const write of writes) write.done.reject(this.#failure);
     }
   }
 
@@ -128,30 +151,62 @@ async function openExisting(path: string): Promise<FileHandle> {
     return await open(path, "r+");
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
-    throw outputChanged(path, { size: 0, length: undefined });
+    throw outputChanged(path, "it is gone");
   }
 }
 
-async function writeFully(file: FileHandle, bytes: Buffer, at: number): Promise<void> {
+/** One alone is taken as it is: it may be giant. */
+function joined(buffers: readonly Buffer[]): Buffer {
+  const [first] = buffers;
+  return first && buffers.length === 1 ? first : Buffer.concat(buffers);
+}
+
+/** So that a line that is added does not become part of one that was cut off. */
+async function endLastLine(file: FileHandle): Promise<number> {
+  const { size } = await file.stat();
+  if (await endsLineAt(file, size)) return size;
+  await writeFully(file, LINE_FEED, size);
+  return size + LINE_FEED.length;
+}
+
+async function endsLineAt(file: FileHandle, byte: number): Promise<boolean> {
+  if (byte === 0) return true;
+  const last = Buffer.alloc(LINE_FEED.length);
+  await file.read(last, 0, last.length, byte - last.length);
+  return last.equals(LINE_FEED);
+}
+
+/** @param at where in the file, or null where there are no places (a pipe) */
+async function writeFully(file: FileHandle, bytes: Buffer, at: number | null): Promise<void> {
   for (let written = 0; written < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, at + written);
+    const place = at === null ? null : at + written;
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, place);
     written += bytesWritten;
   }
 }
 
-function outputChanged(
-  path: string,
-  { size, length }: { size: number; length: number | undefined },
-): KonnError {
-  const state = length === undefined ? "it is gone" : `it has ${size} bytes and had ${length}`;
+function outputChanged(path: string, state: string): KonnError {
   return new KonnError(`Cannot go on writing to ${path}: ${state}`, {
     code: "OUTPUT_CHANGED",
     hint: "Put the file back, or write a new one with another --state-dir.",
   });
 }
 
+/** What the system's errors mean for whoever named the file. */
+const FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such folder",
+  ENOTDIR: "there is no such folder",
+  EISDIR: "it is a folder",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the disk is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+};
+
 function unwritable(path: string, cause: unknown): KonnError {
-  return new KonnError(`Cannot write to ${path}: ${messageOf(cause)}`, {
+  const state = FAULTS[systemCode(cause) ?? ""] ?? messageOf(cause);
+  return new KonnError(`Cannot write to ${path}: ${state}`, {
     code: "OUTPUT_UNWRITABLE",
     cause,
     hint: "Look at the folder, its permissions and the disk's free space.",

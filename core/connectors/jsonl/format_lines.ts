@@ -1,4 +1,6 @@
 import type { Batch, Message, Rejection, WriteReport } from "../../connector/mod.ts";
+import { releaseBeforeGiant } from "./giant_lines.ts";
+import { BOM, isBlank } from "./line_reader.ts";
 import type { LineFormat } from "./position.ts";
 import { formatRecordLine } from "./record_line.ts";
 
@@ -18,7 +20,10 @@ export function formatBatch({ messages }: Batch, format: LineFormat): FormattedB
 }
 
 function formatRecords(messages: readonly Message[]): FormattedBatch {
-  const lines = messages.map((message) => `${formatRecordLine(message)}\n`);
+  const lines = messages.map((message) => {
+    releaseBeforeGiant(message.value?.length ?? 0);
+    return `${formatRecordLine(message)}\n`;
+  });
   const report = { written: messages.length, deleted: 0, skipped: {}, rejections: [] };
   return { bytes: Buffer.from(lines.join("")), report };
 }
@@ -29,24 +34,31 @@ function formatEvents(messages: readonly Message[]): FormattedBatch {
   let tombstones = 0;
   for (const message of messages) {
     const { value } = message;
+    const fault = value && faultOf(value);
     if (value === null) tombstones += 1;
-    else if (isOneLine(value)) pieces.push(value, NEWLINE);
-    else rejections.push(notOneLine(message));
+    else if (fault) rejections.push(notOneLine(message, fault));
+    else pieces.push(value, NEWLINE);
   }
   const written = pieces.length / 2;
   const skipped = tombstones === 0 ? {} : { tombstone: tombstones };
   return { bytes: Buffer.concat(pieces), report: { written, deleted: 0, skipped, rejections } };
 }
 
-function isOneLine(value: Uint8Array): boolean {
-  return !value.includes(LINE_FEED) && !value.includes(CARRIAGE_RETURN);
+/** Why reading the line would not give this value back, where that is so. */
+function faultOf(value: Uint8Array): string | undefined {
+  if (value.includes(LINE_FEED) || value.includes(CARRIAGE_RETURN)) return "has a line break";
+  if (value[0] === BOM[0] && BOM.every((byte, at) => value[at] === byte)) {
+    return "begins with a byte order mark";
+  }
+  return isBlank(value) ? "is blank" : undefined;
 }
 
-function notOneLine({ sequence, line }: Message): Rejection {
+function notOneLine({ sequence, line, key }: Message, fault: string): Rejection {
   return {
     sequence,
     line,
+    ...(key && { key: Buffer.from(key).toString() }),
     code: "VALUE_NOT_ONE_LINE",
-    reason: "The value has a line break, which an event line cannot hold; use --format record",
+    reason: `The value ${fault}, which an event line cannot hold; use --format record`,
   };
 }

@@ -1,5 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { sleep } from "../../base/backoff.ts";
+import { KonnError } from "../../base/errors.ts";
 import {
   asBuffer,
   type Compression,
@@ -7,11 +8,13 @@ import {
   MAGIC_BYTES,
   sniffCompression,
 } from "./decompress.ts";
-import { changedFile, unreadableFile } from "./file_errors.ts";
+import { changedFile, systemCode, unreadableFile } from "./file_errors.ts";
+import { trailingBytes } from "./trailing_bytes.ts";
 
-/** Read at once. Messages are views of a block, so each block is a buffer of its own. */
+/** At most so much is read at once. */
 const BLOCK_BYTES = 1024 * 1024;
 const POLL_INTERVAL_MS = 200;
+const NOTHING = Buffer.alloc(0);
 
 /** The bytes behind a source, decompressed, as blocks that nobody else changes. */
 export interface Input extends AsyncDisposable {
@@ -31,20 +34,26 @@ export interface BlockOptions {
   readonly follow: boolean;
 }
 
-/** Opens a file, plain or compressed. Throws when it is missing, a folder or unreadable. */
-export async function openFile(path: string): Promise<Input> {
+/**
+ * Opens a file, plain or compressed. Throws when it is missing, no file or unreadable, and when a
+ * compressed one is to be followed.
+ */
+export async function openFile(path: string, { follow }: { follow: boolean }): Promise<Input> {
   let handle: FileHandle | undefined;
   try {
+    // Not opened first: that would wait for somebody to write to a pipe.
+    const found = await stat(path);
+    if (!found.isFile() && !found.isDirectory()) throw notSeekable(path);
     handle = await open(path, "r");
     const head = Buffer.alloc(MAGIC_BYTES);
     const { bytesRead } = await handle.read(head, 0, MAGIC_BYTES, 0);
     const compression = sniffCompression(head.subarray(0, bytesRead));
-    return compression
-      ? new CompressedFile(path, handle, compression)
-      : new PlainFile(path, handle);
+    if (!compression) return new PlainFile(path, handle);
+    if (follow) throw notFollowable(path, compression);
+    return new CompressedFile(path, handle, compression);
   } catch (error) {
     await handle?.close();
-    throw unreadableFile(path, error);
+    throw error instanceof KonnError ? error : unreadableFile(path, error);
   }
 }
 
@@ -64,15 +73,17 @@ class PlainFile implements Input {
 
   async *blocks(fromByte: number, { stop, follow }: BlockOptions): AsyncGenerator<Buffer> {
     let at = fromByte;
+    let witness: Buffer = NOTHING;
     while (!stop.aborted) {
-      const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-      const bytesRead = await this.#read(block, at);
-      if (bytesRead > 0) {
-        at += bytesRead;
-        yield block.subarray(0, bytesRead);
+      const lengthBytes = Math.min((await this.size()) - at, BLOCK_BYTES);
+      const block = lengthBytes > 0 ? await this.#read(at, lengthBytes) : NOTHING;
+      if (block.length > 0) {
+        if (follow) await this.#refuseRewritten(at, witness);
+        witness = trailingBytes(witness, block);
+        at += block.length;
+        yield block;
       } else if (follow) {
-        await this.#refuseShrunk(at);
-        await sleep(POLL_INTERVAL_MS, stop);
+        await this.#waitForMore(at, stop);
       } else return;
     }
   }
@@ -81,17 +92,50 @@ class PlainFile implements Input {
     await this.#handle.close();
   }
 
-  async #read(block: Buffer, at: number): Promise<number> {
+  /** Messages are views of what is read, so it is memory of its own, and not more than is there. */
+  async #read(at: number, lengthBytes: number): Promise<Buffer> {
+    const block = Buffer.allocUnsafeSlow(lengthBytes);
     try {
-      return (await this.#handle.read(block, 0, block.length, at)).bytesRead;
+      const { bytesRead } = await this.#handle.read(block, 0, lengthBytes, at);
+      return block.subarray(0, bytesRead);
     } catch (error) {
       throw unreadableFile(this.name, error);
     }
   }
 
-  async #refuseShrunk(at: number): Promise<void> {
-    const size = await this.size();
-    if (size < at) throw changedFile(this.name, { byte: at }, `it has only ${size} bytes now`);
+  async #waitForMore(at: number, stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      const size = await this.size();
+      if (size > at) return;
+      if (size < at) throw changedFile(this.name, { byte: at }, `it has only ${size} bytes now`);
+      await this.#refuseReplaced(at);
+      await sleep(POLL_INTERVAL_MS, stop);
+    }
+  }
+
+  /** What a rotated file is named by now is another file, which has no part in this stream. */
+  async #refuseReplaced(at: number): Promise<void> {
+    if (await this.#hasItsName()) return;
+    // It may have grown a last time before it was moved away.
+    if ((await this.size()) > at) return;
+    throw changedFile(this.name, { byte: at }, "it was moved away or replaced");
+  }
+
+  async #hasItsName(): Promise<boolean> {
+    try {
+      const [ours, named] = await Promise.all([this.#handle.stat(), stat(this.name)]);
+      return ours.ino === named.ino && ours.dev === named.dev;
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return false;
+      throw unreadableFile(this.name, error);
+    }
+  }
+
+  /** What was cut and written anew can be longer by now, so that its size does not tell. */
+  async #refuseRewritten(at: number, witness: Buffer): Promise<void> {
+    if (witness.length === 0) return;
+    const found = await this.#read(at - witness.length, witness.length);
+    if (!found.equals(witness)) throw changedFile(this.name, { byte: at }, "it was rewritten");
   }
 }
 
@@ -144,11 +188,21 @@ async function* streamBlocks(
   stop: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const iterator = stream[Symbol.asyncIterator]();
-  const first = await nextOrStop(iterator, stop);
-  if (!first) return;
-  const pieces = chain(first, iterator, stop);
-  const compression = sniffCompression(first);
+  const head = await readHead(iterator, stop);
+  const pieces = chain(head, iterator, stop);
+  const compression = sniffCompression(head);
   yield* compression ? regroup(decompress(pieces, { compression, name: "stdin", stop })) : pieces;
+}
+
+/** Enough to tell the compression, however small the pieces are. */
+async function readHead(iterator: AsyncIterator<Uint8Array>, stop: AbortSignal): Promise<Buffer> {
+  let head: Buffer = NOTHING;
+  while (head.length < MAGIC_BYTES) {
+    const piece = await nextOrStop(iterator, stop);
+    if (!piece) break;
+    head = Buffer.concat([head, piece]);
+  }
+  return head;
 }
 
 async function* chain(
@@ -173,6 +227,8 @@ async function nextOrStop(
   try {
     const next = await Promise.race([iterator.next(), stopped]);
     return next === undefined || next.done ? undefined : asBuffer(next.value);
+  } catch (error) {
+    throw unreadableFile("stdin", error);
   } finally {
     stop.removeEventListener("abort", onStop);
   }
@@ -197,4 +253,19 @@ async function* regroup(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     throw error;
   }
   if (bytes > 0) yield Buffer.concat(pieces);
+}
+
+function notSeekable(path: string): KonnError {
+  return new KonnError(`Cannot read ${path}: it is a pipe or a device`, {
+    code: "FILE_IS_PIPE",
+    hint: "Give it as stdin instead: `-` for the file's name, and the pipe after `<`.",
+  });
+}
+
+function notFollowable(path: string, compression: Compression): KonnError {
+  return new KonnError(`Cannot follow ${path}: it is compressed (${compression})`, {
+    code: "FILE_NOT_FOLLOWABLE",
+    kind: "usage",
+    hint: "Read it without --follow, or follow the file that it is made of.",
+  });
 }

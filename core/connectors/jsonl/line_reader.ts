@@ -1,10 +1,11 @@
 import { isUtf8 } from "node:buffer";
-import { eventKey } from "../../cdc/event_key.ts";
-import { type JsonValue, parseJson } from "../../cdc/json.ts";
+import { eventKey, rowKey } from "../../cdc/event_key.ts";
+import { isJsonObject, type JsonValue, parseJson, unwrapSchema } from "../../cdc/json.ts";
 import { type Message, NO_TIMESTAMP, type Rejection } from "../../connector/mod.ts";
+import { releaseBeforeGiant } from "./giant_lines.ts";
 import { type Line, MAX_LINE_BYTES } from "./line_splitter.ts";
 import type { LineFormat } from "./position.ts";
-import { looksLikeRecord, parseRecordLine } from "./record_line.ts";
+import { looksLikeRecord, parseRecordLine, type RecordContent } from "./record_line.ts";
 
 /** What a line turned out to be. */
 export type LineOutcome =
@@ -13,7 +14,7 @@ export type LineOutcome =
   | { readonly kind: "skipped"; readonly reason: "blank_line" | "excluded_type" };
 
 export interface LineReaderOptions {
-  /** What the lines are. Undefined: the first line that is JSON tells. */
+  /** What the lines are. Undefined: the first line that is a JSON object tells. */
   readonly format: LineFormat | undefined;
   readonly excludeTypes: readonly string[];
 }
@@ -24,10 +25,15 @@ const FAULTS = {
   LINE_NOT_JSON: "it is not JSON",
   LINE_TOO_DEEP: "it is nested deeper than 64 levels",
   LINE_WITHOUT_KEY: "the event in it has no key",
+  LINE_OF_OTHER_FORMAT: "it is an event among records, or a record among events",
 } as const;
 
+/** A key of Debezium that Kafka Connect's StringConverter has written. */
+const STRUCT_KEY = /^Struct\{key=(.*)\}$/s;
+
 const CARRIAGE_RETURN = 0x0d;
-const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+/** The byte order mark of UTF-8. */
+export const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
  * Turns lines into messages. An event line is parsed only to find its key and to know that it is
@@ -52,12 +58,15 @@ export class LineReader {
     const bytes = trimLine(line.bytes, line.start === 0);
     if (isBlank(bytes)) return { kind: "skipped", reason: "blank_line" };
     if (!isUtf8(bytes)) return rejected(line, "LINE_NOT_UTF8");
+    releaseBeforeGiant(bytes.length);
     const parsed = parseJson(bytes.toString());
     if (!parsed.ok) {
       return rejected(line, parsed.problem === "too_deep" ? "LINE_TOO_DEEP" : "LINE_NOT_JSON");
     }
-    this.#format ??= looksLikeRecord(parsed.value) ? "record" : "event";
-    return this.#format === "record"
+    const look = looksLikeRecord(parsed.value) ? "record" : "event";
+    if (isJsonObject(parsed.value)) this.#format ??= look;
+    if (look !== (this.#format ?? "event")) return rejected(line, "LINE_OF_OTHER_FORMAT");
+    return look === "record"
       ? this.#readRecord(line, parsed.value)
       : this.#readEvent(line, bytes, parsed.value);
   }
@@ -79,7 +88,7 @@ export class LineReader {
         `the record in it cannot be used: ${record.fault}`,
       );
     }
-    if (this.#excluded.size > 0 && this.#isExcluded(recordKey(record.key))) {
+    if (this.#excluded.size > 0 && this.#isExcluded(rowKeyOf(record))) {
       return { kind: "skipped", reason: "excluded_type" };
     }
     return messageOf(line, record);
@@ -92,11 +101,19 @@ export class LineReader {
   }
 }
 
-/** The row key in a Kafka key: the text itself, or the `key` of Debezium's key struct. */
-function recordKey(bytes: Uint8Array | null): string {
-  const text = bytes === null ? "" : Buffer.from(bytes).toString();
-  const parsed = parseJson(text);
-  return (parsed.ok ? eventKey(parsed.value) : undefined) ?? text;
+/** The row's key by the event or, for a tombstone, by whatever kind of key the record has. */
+function rowKeyOf({ key, value }: RecordContent): string {
+  const byEvent = value && eventKey(jsonOf(value));
+  if (typeof byEvent === "string") return byEvent;
+  const parsed = key && unwrapSchema(jsonOf(key));
+  if (typeof parsed === "string") return parsed;
+  const text = key === null ? "" : Buffer.from(key).toString();
+  return rowKey(parsed) ?? STRUCT_KEY.exec(text)?.[1] ?? text;
+}
+
+function jsonOf(bytes: Uint8Array): JsonValue | undefined {
+  const parsed = parseJson(Buffer.from(bytes).toString());
+  return parsed.ok ? parsed.value : undefined;
 }
 
 /** Without the end of a CRLF, and on the first line of a file without a byte order mark. */
@@ -106,7 +123,8 @@ function trimLine(bytes: Buffer, isFirst: boolean): Buffer {
   return bytes.subarray(start, end);
 }
 
-function isBlank(bytes: Buffer): boolean {
+/** Whether a line holds only white space. */
+export function isBlank(bytes: Uint8Array): boolean {
   for (const byte of bytes) {
     if (byte !== 0x20 && byte !== 0x09 && byte !== CARRIAGE_RETURN) return false;
   }

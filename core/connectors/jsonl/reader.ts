@@ -5,7 +5,7 @@ import type { Observer } from "../../observe/observer.ts";
 import { BatchBuilder, LINES_LANE } from "./batch_builder.ts";
 import { changedFile } from "./file_errors.ts";
 import { type Input, openFile, streamInput } from "./input.ts";
-import { LineReader } from "./line_reader.ts";
+import { isBlank, LineReader } from "./line_reader.ts";
 import { type Line, LineSplitter } from "./line_splitter.ts";
 import { type FilePosition, formatPosition, type LineFormat, parsePosition } from "./position.ts";
 import { contentHash, PREFIX_BYTES } from "./trailing_bytes.ts";
@@ -18,7 +18,7 @@ const STREAM_ID_LENGTH = 32;
 export interface JsonlSourceOptions {
   /** `-` is stdin. Compressed files are known by their first bytes. */
   readonly path: string;
-  /** What the lines are. Undefined: told by the look of the first one that is JSON. */
+  /** What the lines are. Undefined: told by the look of the first one that is a JSON object. */
   readonly format?: LineFormat | undefined;
   /** Wait at the end of a plain file for what is appended. */
   readonly follow: boolean;
@@ -37,9 +37,13 @@ export interface JsonlSourceOptions {
  * is refused. The stream is known by the SHA-256 of its first line and not by its path: a file that
  * was moved goes on where it was. Without `follow` it ends where the file ends when that is reached.
  *
- * Errors: `FILE_NOT_FOUND`, `FILE_IS_FOLDER`, `FILE_UNREADABLE`, `FILE_CORRUPT`, `FILE_CHANGED`.
+ * Following is for plain files: as with `tail -F` it goes on as the file grows, but a file that was
+ * cut, rewritten or replaced meanwhile is refused.
+ *
+ * Errors: `FILE_NOT_FOUND`, `FILE_IS_FOLDER`, `FILE_IS_PIPE`, `FILE_UNREADABLE`, `FILE_CORRUPT`,
+ * `FILE_CHANGED`, `FILE_NOT_FOLLOWABLE`.
  * Rejections: `LINE_NOT_JSON`, `LINE_NOT_UTF8`, `LINE_TOO_LONG`, `LINE_TOO_DEEP`,
- * `LINE_WITHOUT_KEY`, `RECORD_MALFORMED`.
+ * `LINE_WITHOUT_KEY`, `LINE_OF_OTHER_FORMAT`, `RECORD_MALFORMED`.
  */
 export function createJsonlSource(options: JsonlSourceOptions): Source {
   return new JsonlSource(options);
@@ -60,7 +64,7 @@ class JsonlSource implements Source {
       this.#input = streamInput(stdin ?? Bun.stdin.stream());
       return { address: "stdin", identity: {} };
     }
-    this.#input = await openFile(path);
+    this.#input = await openFile(path, { follow });
     const id = await firstLineHash(this.#input, { stop: signal, follow });
     return { address: `file:${id}`, identity: { "stream id": id }, label: path };
   }
@@ -76,19 +80,23 @@ class JsonlSource implements Source {
     const saved = options.from.get(LINES_LANE);
     const start = saved === undefined ? undefined : parsePosition(saved);
     const prefix = start && (await checkPrefix(input, start, stop));
+    const isInsideLine = prefix !== undefined && !endsLine(prefix);
     const splitter = new LineSplitter({
       startByte: start?.byte ?? 0,
-      linesBefore: start?.line ?? 0,
+      linesBefore: (start?.line ?? 0) - (isInsideLine ? 1 : 0),
       ...(prefix && { prefix }),
     });
     const { follow, format, excludeTypes = [] } = this.#options;
     const reader = new LineReader({ format: format ?? start?.format, excludeTypes });
     const assembly = new BatchAssembly(splitter, reader, options);
+    const insideLineAt = isInsideLine ? start?.byte : undefined;
+    if (assembly.isComplete) return;
     for await (const block of input.blocks(splitter.settledByte, { stop, follow })) {
       splitter.feed(block);
       for (let line = splitter.next(); line; line = splitter.next()) {
         if (stop.aborted) return;
-        const batch = assembly.add(line);
+        const isKnown = line.start === insideLineAt && isEndOfKnownLine(line, input.name);
+        const batch = isKnown ? undefined : assembly.add(line);
         if (batch) yield batch;
         if (assembly.isComplete) return;
       }
@@ -97,7 +105,8 @@ class JsonlSource implements Source {
     }
     if (stop.aborted) return;
     const last = splitter.finish();
-    const batch = last && (assembly.add(last) ?? assembly.takeRest());
+    if (!last || (last.start === insideLineAt && isEndOfKnownLine(last, input.name))) return;
+    const batch = assembly.add(last) ?? assembly.takeRest();
     if (batch) yield batch;
   }
 
@@ -179,6 +188,20 @@ async function checkPrefix(
     throw changedFile(input.name, { byte, line }, "what lies before is not what it was");
   }
   return prefix;
+}
+
+function endsLine(prefix: Buffer): boolean {
+  return prefix.length === 0 || prefix.at(-1) === LINE_FEED;
+}
+
+/**
+ * Whether these bytes only end the last line, which had no line feed when it was read. A line that
+ * has grown since is refused, because it would be delivered in two halves.
+ */
+function isEndOfKnownLine({ start, number, bytes }: Line, name: string): boolean {
+  if (bytes !== undefined && isBlank(bytes)) return true;
+  const place = { byte: start, line: number };
+  throw changedFile(name, place, "the line that was its last has been continued");
 }
 
 async function readBytes(

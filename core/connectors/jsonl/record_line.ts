@@ -11,6 +11,11 @@ import { type Header, type Message, NO_TIMESTAMP, type Origin } from "../../conn
 /** What a record line says, its place in the file left out. */
 export type RecordContent = Pick<Message, "key" | "value" | "headers" | "timestampMs" | "origin">;
 
+/** What is wrong with a line that should be a record. */
+class RecordFault extends Error {}
+
+const MAX_PARTITION = 2 ** 31 - 1;
+
 /** Whether a parsed line is a record line and not an event. */
 export function looksLikeRecord(line: JsonValue): boolean {
   return (
@@ -24,16 +29,19 @@ export function looksLikeRecord(line: JsonValue): boolean {
 /** The record of a parsed line, or what is wrong with it. */
 export function parseRecordLine(line: JsonValue): RecordContent | { readonly fault: string } {
   if (!isJsonObject(line)) return { fault: "it is no JSON object" };
-  const key = bytesOf(line, "key");
-  if (key === undefined) return { fault: "its key is neither text nor null" };
-  const value = bytesOf(line, "payload");
-  if (value === undefined) return { fault: "its payload is neither text nor null" };
-  const headers = headersOf(line);
-  if (headers === undefined) return { fault: "its headers are no list of names and values" };
-  const ts = line["ts"];
-  const timestampMs = Number.isSafeInteger(ts) ? Number(ts) : NO_TIMESTAMP;
-  const origin = originOf(line);
-  return { key, value, headers, timestampMs, ...(origin && { origin }) };
+  try {
+    const origin = originOf(line);
+    const content = {
+      key: bytesOf(line, "key"),
+      value: bytesOf(line, "payload"),
+      headers: headersOf(line),
+      timestampMs: timestampOf(line),
+    };
+    return origin ? { ...content, origin } : content;
+  } catch (error) {
+    if (error instanceof RecordFault) return { fault: error.message };
+    throw error;
+  }
 }
 
 /** The line of a message, without its line feed. */
@@ -45,7 +53,7 @@ export function formatRecordLine(message: Message): string {
     `"partition":${origin?.partition ?? null}`,
     // As digits, since an offset may be larger than a number of JavaScript.
     `"offset":${offset ?? null}`,
-    `"tstype":"create"`,
+    `"tstype":"${timestampMs === NO_TIMESTAMP ? "unknown" : "create"}"`,
     `"ts":${timestampMs === NO_TIMESTAMP ? null : timestampMs}`,
     formatHeaders(headers),
     formatBytes("key", key),
@@ -72,41 +80,78 @@ function formatHeaders(headers: readonly Header[]): string {
   return `"${isText ? "headers" : "headers_base64"}":${JSON.stringify(list)}`;
 }
 
-/** Undefined where the field holds something that cannot be bytes. */
-function bytesOf(line: JsonObject, name: string): Buffer | null | undefined {
+/** The bytes of a field that is there once: as text or, where they are none, as base64. */
+function bytesOf(line: JsonObject, name: "key" | "payload"): Buffer | null {
+  const text = line[name];
   const base64 = line[`${name}_base64`];
-  if (typeof base64 === "string") return decodeBase64(base64);
-  const text = line[name] ?? null;
-  if (text === null) return null;
-  return typeof text === "string" && text.isWellFormed() ? Buffer.from(text) : undefined;
+  if (text !== undefined && base64 !== undefined) {
+    throw new RecordFault(`it has both ${name} and ${name}_base64`);
+  }
+  if (base64 !== undefined) return base64Bytes(base64, `${name}_base64`);
+  // A tombstone says null: what lacks the payload is not taken for one.
+  if (text === undefined && name === "payload") throw new RecordFault("it has no payload");
+  return text === undefined || text === null ? null : textBytes(text, name);
 }
 
-function headersOf(line: JsonObject): Header[] | undefined {
-  const isBase64 = line["headers_base64"] !== undefined;
-  const list = (isBase64 ? line["headers_base64"] : line["headers"]) ?? [];
-  if (!Array.isArray(list) || list.length % 2 !== 0) return undefined;
+function headersOf(line: JsonObject): Header[] {
+  const texts = line["headers"] ?? null;
+  const base64s = line["headers_base64"] ?? null;
+  if (base64s === null) return texts === null ? [] : pairUp(texts, "headers", textBytes);
+  if (texts !== null) throw new RecordFault("it has both headers and headers_base64");
+  return pairUp(base64s, "headers_base64", base64Bytes);
+}
+
+function pairUp(
+  list: JsonValue,
+  field: string,
+  toBytes: (value: JsonValue, field: string) => Buffer,
+): Header[] {
+  if (!Array.isArray(list) || list.length % 2 !== 0) {
+    throw new RecordFault(`its ${field} are no list of names and values`);
+  }
   const headers: Header[] = [];
   for (let at = 0; at < list.length; at += 2) {
     const name = list[at];
-    const text = list[at + 1] ?? null;
-    if (typeof name !== "string") return undefined;
-    if (text !== null && typeof text !== "string") return undefined;
-    const value = text === null ? null : Buffer.from(text, isBase64 ? "base64" : "utf8");
-    headers.push({ name, value });
+    const value = list[at + 1] ?? null;
+    if (typeof name !== "string") throw new RecordFault(`a name in its ${field} is no text`);
+    headers.push({ name, value: value === null ? null : toBytes(value, field) });
   }
   return headers;
 }
 
-function originOf(line: JsonObject): Origin | undefined {
-  const { topic, partition, offset } = line;
-  if (typeof topic !== "string" || !Number.isSafeInteger(partition)) return undefined;
-  const place = { topic, partition: Number(partition) };
-  return Number.isSafeInteger(offset) ? { ...place, offset: BigInt(Number(offset)) } : place;
+function originOf({
+  topic = null,
+  partition = null,
+  offset = null,
+}: JsonObject): Origin | undefined {
+  if (offset !== null && !isCount(offset)) throw new RecordFault("its offset is no offset");
+  if (topic === null && partition === null) return undefined;
+  if (typeof topic !== "string") throw new RecordFault("its topic is no text");
+  if (!isCount(partition, MAX_PARTITION)) throw new RecordFault("its partition is no partition");
+  return offset === null ? { topic, partition } : { topic, partition, offset: BigInt(offset) };
 }
 
-function decodeBase64(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, "base64");
-  return bytes.toString("base64") === text ? bytes : undefined;
+function timestampOf({ ts = null, tstype }: JsonObject): number {
+  if (ts === null || ts === NO_TIMESTAMP || tstype === "unknown") return NO_TIMESTAMP;
+  if (!isCount(ts)) throw new RecordFault("its ts is no time");
+  return ts;
+}
+
+function textBytes(text: JsonValue, field: string): Buffer {
+  if (typeof text !== "string") throw new RecordFault(`its ${field} is neither text nor null`);
+  if (text.isWellFormed()) return Buffer.from(text);
+  throw new RecordFault(`its ${field} has half a surrogate pair, which has no bytes`);
+}
+
+function base64Bytes(text: JsonValue, field: string): Buffer {
+  const bytes = Buffer.from(typeof text === "string" ? text : "", "base64");
+  // The decoder skips what is not base64: only the way back shows that there was nothing else.
+  if (bytes.toString("base64") === text) return bytes;
+  throw new RecordFault(`its ${field} is no base64`);
+}
+
+function isCount(value: JsonValue, max: number = Number.MAX_SAFE_INTEGER): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= max;
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -1,0 +1,63 @@
+import { describe, expect, test } from "bun:test";
+import * as fc from "fast-check";
+import { type Line, LineSplitter } from "../../../core/connectors/jsonl/line_splitter.ts";
+
+/** Bytes with many line feeds among them, so that there is something to split. */
+const BYTES = fc
+  .array(fc.oneof(fc.constant(0x0a), fc.constant(0x0d), fc.integer({ min: 0, max: 255 })))
+  .map((bytes) => Buffer.from(bytes));
+
+const MAX_LINE_BYTES = 8;
+
+function split(content: Buffer, blockBytes: number): Line[] {
+  const splitter = new LineSplitter({ maxLineBytes: MAX_LINE_BYTES });
+  const lines: Line[] = [];
+  for (let at = 0; at < content.length; at += blockBytes) {
+    splitter.feed(content.subarray(at, at + blockBytes));
+    for (let line = splitter.next(); line; line = splitter.next()) lines.push(line);
+  }
+  const last = splitter.finish();
+  return last ? [...lines, last] : lines;
+}
+
+/** What splitting means, without any blocks. */
+function expectedLines(content: Buffer): Line[] {
+  const texts = content.toString("latin1").split("\n");
+  if (texts.at(-1) === "") texts.pop();
+  let start = 0;
+  return texts.map((text, at) => {
+    const end = Math.min(start + text.length + 1, content.length);
+    const bytes = text.length > MAX_LINE_BYTES ? undefined : Buffer.from(text, "latin1");
+    const line = { start, end, number: at + 1, bytes };
+    start = end;
+    return line;
+  });
+}
+
+describe("LineSplitter", () => {
+  test("gives the same lines however the bytes are cut into blocks", () => {
+    fc.assert(
+      fc.property(BYTES, fc.integer({ min: 1, max: 40 }), (content, blockBytes) => {
+        expect(split(content, blockBytes)).toEqual(expectedLines(content));
+      }),
+    );
+  });
+
+  test("knows the bytes before the last line that it handed out", () => {
+    fc.assert(
+      fc.property(BYTES, fc.integer({ min: 1, max: 40 }), (content, blockBytes) => {
+        const splitter = new LineSplitter({ maxLineBytes: MAX_LINE_BYTES });
+        for (let at = 0; at < content.length; at += blockBytes) {
+          splitter.feed(content.subarray(at, at + blockBytes));
+          do {
+            const expected = content.subarray(0, splitter.settledByte);
+            expect(splitter.settledPrefix().equals(expected)).toBe(true);
+          } while (splitter.next());
+          expect(splitter.settledPrefix().equals(content.subarray(0, splitter.settledByte))).toBe(
+            true,
+          );
+        }
+      }),
+    );
+  });
+});
