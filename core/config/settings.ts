@@ -65,6 +65,7 @@ export const SETTINGS = {
     "when the table is truncated: halt, ignore, rebuild",
     "halt",
   ),
+  repair: toggle("write anew what differs"),
   "dry-run": toggle("read and count, write nothing"),
   config: optional(text, "FILE", "settings as TOML (default: konn.toml when present)"),
   "state-dir": withDefault(text, "DIR", "checkpoints, locks, dead letters", ".konn"),

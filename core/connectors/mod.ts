@@ -1,5 +1,6 @@
 import { KonnError } from "../base/errors.ts";
 import { suggest } from "../base/suggest.ts";
+import type { IndexInspector } from "../connector/index_inspector.ts";
 import type { Sink, Source } from "../connector/mod.ts";
 import type { Observer } from "../observe/observer.ts";
 import { type ConnectorUrl, parseConnectorUrl } from "./connector_url.ts";
@@ -30,6 +31,8 @@ export type SequenceUnit = "events" | "bytes";
 interface Connector {
   readonly source?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<Source>;
   readonly sink?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<Sink>;
+  /** Looks into what the sink has written. */
+  readonly inspector?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<IndexInspector>;
   /** Whether a later run can go on where one stopped. */
   readonly resumable: boolean;
   readonly unit: SequenceUnit;
@@ -71,9 +74,13 @@ const KAFKA: Connector = {
 const OPENSEARCH: Connector = {
   sink: async ({ scheme, name, hosts }, { openSearchUrl, ...options }) => {
     const { createOpenSearchSink } = await import("./opensearch/bulk_indexer.ts");
-    const protocol = scheme === "opensearchs" ? "https" : "http";
-    const url = hosts === undefined ? openSearchUrl : `${protocol}://${hosts}`;
+    const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
     return createOpenSearchSink({ ...options, url, index: name });
+  },
+  inspector: async ({ scheme, name, hosts }, { openSearchUrl }) => {
+    const { createOpenSearchInspector } = await import("./opensearch/inspector.ts");
+    const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
+    return createOpenSearchInspector({ url, index: name });
   },
   resumable: true,
   unit: "events",
@@ -128,6 +135,30 @@ export async function createSink(
   if (!connector.sink) throw cannotBe("write to", parsed.scheme);
   const { resumable, unit } = connector;
   return { end: await connector.sink(parsed, options), resumable, unit };
+}
+
+/** Makes the inspector of the index that a URL names. Throws a usage error when it is none. */
+export async function createInspector(
+  url: string,
+  options: ConnectorOptions,
+): Promise<IndexInspector> {
+  const parsed = parseConnectorUrl(url);
+  const { inspector } = findConnector(parsed);
+  if (inspector) return await inspector(parsed, options);
+  throw new KonnError(`Cannot look into ${parsed.scheme}: it is no index`, {
+    code: "CONNECTOR_NO_INDEX",
+    kind: "usage",
+    hint: "Indexes: opensearch:INDEX.",
+  });
+}
+
+/** The address in the URL, else the one of the settings. */
+function openSearchAddress(
+  { scheme, hosts }: Pick<ConnectorUrl, "scheme" | "hosts">,
+  openSearchUrl: string,
+): string {
+  if (hosts === undefined) return openSearchUrl;
+  return `${scheme === "opensearchs" ? "https" : "http"}://${hosts}`;
 }
 
 function findConnector({ scheme }: ConnectorUrl): Connector {

@@ -1,4 +1,4 @@
-export { foldBatch, type FoldOptions, type FoldResult } from "./fold_batch.ts";
+export { foldBatch, KEY_MAX_BYTES, type FoldOptions, type FoldResult } from "./fold_batch.ts";
 export { KnownDocuments } from "./known_documents.ts";
 export { type Mutation, versionOf } from "./mutation.ts";
 export {

@@ -53,6 +53,14 @@ describe.each(["life-a", "life-crash", "life-toastpk"])("%s", (story) => {
     expect(await differingKeys(topic, story)).toEqual(expectedDifferences(story));
   });
 
+  test("konn verify agrees", async () => {
+    const { exitCode, stdout } = await run("verify", "--topic", topic, "--index", topic, "--json");
+    expect(exitCode).toBe(0);
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0 });
+    expect(report.ids.unrecoverable).toEqual(expectedDifferences(story));
+  });
+
   test("it still does after a start from an older checkpoint", async () => {
     rmSync(folder.file(".konn"), { recursive: true });
     cpSync(folder.file("older"), folder.file(".konn"), { recursive: true });

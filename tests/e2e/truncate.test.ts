@@ -42,8 +42,9 @@ describe("--on-truncate", () => {
     return konn(args, { cwd: folder.path, environment });
   }
 
-  async function namesIn(index: string): Promise<unknown[]> {
-    return [...(await documentsOf(index)).values()].map(({ source }) => source["name"]).toSorted();
+  async function namesIn(index: string): Promise<string[]> {
+    const documents = [...(await documentsOf(index)).values()];
+    return documents.map(({ source }) => String(source["name"])).toSorted();
   }
 
   test("halts by default, with what can be done", async () => {

@@ -1,0 +1,39 @@
+/** A document of an index as it is, for a comparison with what it should be. */
+export interface InspectedDocument {
+  readonly key: string;
+  readonly version: bigint;
+  /** Whether it is the tombstone of an entity that is gone. */
+  readonly isDeleted: boolean;
+  /** The members of the document, what the index keeps for itself left out. */
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** A document to put right. `null` makes a tombstone. */
+export interface Repair {
+  readonly key: string;
+  readonly version: bigint;
+  readonly document: object | null;
+}
+
+/** What an index says of itself. */
+export interface InspectedIndex {
+  /** Changes below this place in PostgreSQL's log are of rows that a truncate removed. */
+  readonly truncatedAtLsn: number | undefined;
+}
+
+/**
+ * Looks into an index from outside, and puts single documents right.
+ *
+ * Call order: `open` once, then anything any number of times, dispose once or more. Errors are
+ * final; nothing is retried.
+ */
+export interface IndexInspector extends AsyncDisposable {
+  /** Connects. Throws when there is no index of konn's under the name. */
+  open(signal: AbortSignal): Promise<InspectedIndex>;
+
+  /** Every document, tombstones included, in pages of bounded size and in no order. */
+  documents(signal: AbortSignal): AsyncIterable<readonly InspectedDocument[]>;
+
+  /** Writes documents. Returns how many were taken: an index that has moved on refuses some. */
+  repair(repairs: readonly Repair[], signal: AbortSignal): Promise<number>;
+}
