@@ -7,17 +7,19 @@ export type Fate =
   /** The index has this version or a later one: it has seen this change already. */
   | { readonly kind: "already_applied" }
   /** It may succeed later. */
-  | { readonly kind: "retry"; readonly reason: string }
+  | { readonly kind: "retry"; readonly reason: string; readonly status?: number }
   /** It never will, this document alone. */
   | { readonly kind: "refused"; readonly code: string; readonly reason: string }
   /** The request was larger than the server takes. */
   | { readonly kind: "too_large" }
-  /** The alias that was written to is gone: moved by a swap, or deleted. */
-  | { readonly kind: "alias_gone" }
   /** Nothing will succeed. */
   | { readonly kind: "fatal"; readonly error: KonnError };
 
-const RETRIED_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+/** Whoever answers this may take the same request later. */
+export const RETRIED_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
+/** The statuses under which a block for writing is reported; a 503 is a cluster without a head. */
+const BLOCKED_STATUSES: ReadonlySet<number> = new Set([403, 429]);
 
 /**
  * The fate of each document of a bulk, in the order of the request. A failure of the whole request
@@ -34,7 +36,6 @@ export function readBulkAnswer(answer: OpenSearchAnswer, count: number): readonl
 }
 
 function requestFate(status: number, type: string): Fate {
-  if (RETRIED_STATUSES.has(status)) return { kind: "retry", reason: `${status} ${type}` };
   if (status === 413) return { kind: "too_large" };
   return sharedFate(status, type);
 }
@@ -42,32 +43,55 @@ function requestFate(status: number, type: string): Fate {
 function itemFate(item: unknown): Fate {
   const { status, error } = recordOf(item);
   const { type, reason } = recordOf(error);
-  const code = Number(status);
+  if (typeof status !== "number") return { kind: "retry", reason: "the answer is not whole" };
+  if (status === 200 || status === 201) return { kind: "written" };
+  if (status === 409) return { kind: "already_applied" };
   const name = typeof type === "string" ? type : "unknown";
-  if (code === 200 || code === 201) return { kind: "written" };
-  if (code === 409) return { kind: "already_applied" };
-  if (name === "cluster_block_exception") return { kind: "fatal", error: blocked() };
-  if (RETRIED_STATUSES.has(code)) return { kind: "retry", reason: `${code} ${name}` };
-  if (code === 400) {
+  if (status === 400 && isFaultOfDocument(name, reason)) {
     return { kind: "refused", code: "DOCUMENT_REFUSED", reason: refusalText(name, reason) };
   }
-  return sharedFate(code, name);
+  return sharedFate(status, name);
 }
 
+/** A fate that any document would have. */
 function sharedFate(status: number, type: string): Fate {
-  if (type === "index_not_found_exception") return { kind: "alias_gone" };
-  if (type === "cluster_block_exception") return { kind: "fatal", error: blocked() };
+  if (type === "index_not_found_exception") return { kind: "fatal", error: gone() };
   if (type === "index_closed_exception") return { kind: "fatal", error: closed() };
+  if (type === "cluster_block_exception" && BLOCKED_STATUSES.has(status)) {
+    return { kind: "fatal", error: blocked() };
+  }
+  if (RETRIED_STATUSES.has(status)) return { kind: "retry", reason: `${status} ${type}`, status };
   return { kind: "fatal", error: refused(status, type) };
 }
+
+/**
+ * Whether a refusal is the document's own fault. A closed index refuses with 400 as well, and an
+ * illegal argument can be one of the index's settings: to bury document after document for that
+ * would lose them all.
+ */
+function isFaultOfDocument(type: string, reason: unknown): boolean {
+  if (type === "illegal_argument_exception") return IMMENSE_TERM.test(String(reason));
+  return type !== "index_closed_exception";
+}
+
+const IMMENSE_TERM = /immense term in field="([a-z_.]{1,40})"/;
+const UNPARSED_FIELD = /^failed to parse field \[([a-z_]{1,40})\]/;
 
 /**
  * Why a document was refused, without the server's sentence: that quotes the value, and a value may
  * be a secret. Only the name of the field is taken out of it.
  */
 function refusalText(type: string, reason: unknown): string {
-  const [, field] = /^failed to parse field \[([a-z_]{1,40})\]/.exec(String(reason)) ?? [];
+  const text = String(reason);
+  const [, field] = UNPARSED_FIELD.exec(text) ?? IMMENSE_TERM.exec(text) ?? [];
   return `OpenSearch refuses the document: ${type}${field ? ` in ${field}` : ""}`;
+}
+
+function gone(): KonnError {
+  return new KonnError("Cannot write to the index: it was deleted, or built anew by another konn", {
+    code: "INDEX_GONE",
+    hint: "Does another konn sync write to this alias? If not, build the index anew: konn sync --from-beginning.",
+  });
 }
 
 function blocked(): KonnError {

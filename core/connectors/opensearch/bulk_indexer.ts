@@ -1,3 +1,4 @@
+import { backoffDelayMs, sleep } from "../../base/backoff.ts";
 import { KonnError } from "../../base/errors.ts";
 import type {
   Batch,
@@ -19,15 +20,19 @@ import { OpenSearchClient, type OpenSearchConnection } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
 import { Outage } from "./outage.ts";
 import { BatchTicket, bulkLines } from "./pending_document.ts";
-import { buildingAliasOf, openTarget, publishTarget, type TargetIndex } from "./target_index.ts";
+import { openTarget, publishTarget, type TargetIndex, writerAliasOf } from "./target_index.ts";
 
 /** Bulks in flight. OpenSearch indexes each on one thread; more would only queue there. */
 const SLOTS_COUNT = 4;
+
+const PUBLISH_BACKOFF = { firstDelayMs: 200, maxDelayMs: 5_000 } as const;
 
 export interface OpenSearchSinkOptions extends OpenSearchConnection {
   /** The alias that everybody reads. */
   readonly index: string;
   readonly observer: Observer;
+  /** Entity types that are not indexed; by default those that nobody searches. */
+  readonly skipTypes?: readonly string[] | undefined;
   /** Halts by default. To rebuild is the caller's work: the error says from where. */
   readonly onTruncate?: OnTruncate | undefined;
   /** For a new index: changes below this place in PostgreSQL's log are of rows that are gone. */
@@ -49,6 +54,7 @@ export function createOpenSearchSink(options: OpenSearchSinkOptions): Sink {
 
 interface Opened {
   readonly client: OpenSearchClient;
+  readonly outage: Outage;
   readonly slots: readonly BulkSlot[];
   readonly lanesCount: number;
   target: TargetIndex;
@@ -57,6 +63,7 @@ interface Opened {
 class OpenSearchSink implements Sink {
   readonly address: string;
   readonly #options: OpenSearchSinkOptions;
+  readonly #skipTypes: ReadonlySet<string> | undefined;
   readonly #ended = new AbortController();
   readonly #known = new KnownDocuments();
   #client: OpenSearchClient | undefined;
@@ -64,6 +71,7 @@ class OpenSearchSink implements Sink {
 
   constructor(options: OpenSearchSinkOptions) {
     this.#options = options;
+    this.#skipTypes = options.skipTypes && new Set(options.skipTypes);
     const { protocol, host, port } = new URL(options.url);
     const defaultPort = protocol === "https:" ? ":443" : ":80";
     const place = `${host}${port === "" ? defaultPort : ""}`;
@@ -81,9 +89,14 @@ class OpenSearchSink implements Sink {
       admin,
       truncatedAtLsn: this.#options.truncatedAtLsn,
     });
-    const slots = Array.from({ length: SLOTS_COUNT }, () => this.#createSlot(client));
-    this.#opened = { client, slots, target, lanesCount: options.stream.lanesCount ?? 1 };
     const { name, uuid } = target.index;
+    const outage = new Outage(client.url, this.#options.observer);
+    const alias = writerAliasOf(name);
+    const slots = Array.from({ length: SLOTS_COUNT }, () => {
+      const onFailure = (error: unknown): void => this.#fail(error);
+      return new BulkSlot({ client, outage, alias, onFailure, ended: this.#ended.signal });
+    });
+    this.#opened = { client, outage, slots, target, lanesCount: options.stream.lanesCount ?? 1 };
     return {
       identity: { "opensearch cluster": clusterId, index: name, "index uuid": uuid },
       state: target.state,
@@ -93,7 +106,11 @@ class OpenSearchSink implements Sink {
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {
     const { slots, lanesCount, target } = this.#open();
     const { truncatedAtLsn } = target.index.meta ?? {};
-    const fold = foldBatch(batch, { known: this.#known, truncatedAtLsn });
+    const fold = foldBatch(batch, {
+      known: this.#known,
+      truncatedAtLsn,
+      unsearchedTypes: this.#skipTypes,
+    });
     refuseTruncate(batch, fold, this.#options.onTruncate ?? "halt");
     refuseUnorderedRows(batch, fold, lanesCount);
     this.#known.sent(fold.mutations);
@@ -118,41 +135,49 @@ class OpenSearchSink implements Sink {
   async caughtUp(signal: AbortSignal): Promise<string | undefined> {
     const opened = this.#open();
     const { client, target } = opened;
-    const { index: alias } = this.#options;
     const admin = new IndexAdmin(client, signal);
-    if (target.state === "live") await admin.refresh(alias);
-    else await publishTarget(target, { alias, admin });
-    if (target.state === "building") this.#known.forgetAll();
-    opened.target = { ...target, state: "live" };
+    if (target.state === "live") {
+      await this.#untilItPasses(() => admin.refresh(target.index.name), signal);
+    } else {
+      await this.#publish(target, admin, signal);
+      opened.target = { ...target, state: "live" };
+    }
     return opened.target.state;
+  }
+
+  async #publish(target: TargetIndex, admin: IndexAdmin, signal: AbortSignal): Promise<void> {
+    const { index: alias, observer } = this.#options;
+    const publish = () => publishTarget(target, { alias, admin });
+    const kept = await this.#untilItPasses(publish, signal);
+    this.#known.forgetAll();
+    const { name } = target.index;
+    observer.log.info(`${alias} now stands for ${name}`, { kept: kept.join(", ") });
+  }
+
+  /** Tries again for as long as time alone may mend what is wrong. */
+  async #untilItPasses<Result>(
+    action: () => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const { outage } = this.#open();
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const result = await action();
+        outage.recovered(this);
+        return result;
+      } catch (error) {
+        const mayPass = error instanceof KonnError && error.mayPass && !signal.aborted;
+        if (!mayPass) throw error;
+        outage.failed(this, error.message, 1);
+        await sleep(backoffDelayMs(attempt, PUBLISH_BACKOFF), signal);
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(endedError(this.#options.index, "the sink was closed"));
     await this.#client?.close();
     this.#client = undefined;
-  }
-
-  #createSlot(client: OpenSearchClient): BulkSlot {
-    const { observer, url } = this.#options;
-    return new BulkSlot({
-      client,
-      outage: new Outage(url, observer),
-      ended: this.#ended.signal,
-      alias: () => this.#writeAlias(),
-      onFailure: (error) => this.#fail(error),
-      aliasGone: (alias) =>
-        new KonnError(`Cannot write to ${alias}: the alias is gone`, {
-          code: "INDEX_GONE",
-          hint: "Was the index deleted? Build it anew: konn sync --from-beginning.",
-        }),
-    });
-  }
-
-  /** Where documents go: the alias that everybody reads, or that of an index still built. */
-  #writeAlias(): string {
-    const { target } = this.#open();
-    return target.state === "live" ? this.#options.index : buildingAliasOf(target.index.name);
   }
 
   #fail(error: unknown): void {

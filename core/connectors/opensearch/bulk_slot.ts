@@ -7,18 +7,22 @@ import type { PendingDocument } from "./pending_document.ts";
 /** Bulks between 5 and 15 MB are the fastest; `http.max_content_length` is 100 MB by default. */
 const MAX_BULK_BYTES = 8 * 1024 * 1024;
 const MAX_BULK_DOCUMENTS_COUNT = 5_000;
-const BACKOFF = { firstDelayMs: 200, maxDelayMs: 15_000 } as const;
+/** However little a server takes at once, bulks do not become smaller than this on its account. */
+const MIN_BULK_BYTES = 256 * 1024;
+/** A bulk that is too much for the server so often is sent in smaller ones. */
+const OVERWHELMED_ATTEMPTS_COUNT = 3;
+const TOO_MANY_REQUESTS = 429;
+/** Short enough that searches are up to date soon after an outage. */
+const BACKOFF = { firstDelayMs: 200, maxDelayMs: 5_000 } as const;
 
 export interface BulkSlotOptions {
   readonly client: OpenSearchClient;
   readonly outage: Outage;
   /** Ends every wait and every request of the sink. */
   readonly ended: AbortSignal;
-  /** The alias to write to. It changes when a rebuild is published. */
-  readonly alias: () => string;
+  /** The alias to write to. */
+  readonly alias: string;
   readonly onFailure: (error: unknown) => void;
-  /** The alias that was written to is gone, and it is still the one to write to. */
-  readonly aliasGone: (alias: string) => Error;
 }
 
 /**
@@ -30,6 +34,8 @@ export class BulkSlot {
   #waiting: PendingDocument[] = [];
   #underWay: readonly PendingDocument[] = [];
   #isRunning = false;
+  /** Less once the server has refused a body for its size. */
+  #maxBytes = MAX_BULK_BYTES;
 
   constructor(options: BulkSlotOptions) {
     this.#options = options;
@@ -71,7 +77,7 @@ export class BulkSlot {
     let count = 0;
     for (const { lines } of this.#waiting) {
       bytes += lines.length;
-      if (count > 0 && (bytes > MAX_BULK_BYTES || count === MAX_BULK_DOCUMENTS_COUNT)) break;
+      if (count > 0 && (bytes > this.#maxBytes || count === MAX_BULK_DOCUMENTS_COUNT)) break;
       count += 1;
     }
     return this.#waiting.splice(0, count);
@@ -83,44 +89,45 @@ export class BulkSlot {
     let left = documents;
     for (let attempt = 0; left.length > 0; attempt += 1) {
       const fates = await this.#send(left);
-      if (fates === "too_large") return await this.#deliverInHalves(left);
+      if (fates[0]?.kind === "too_large") return await this.#deliverInHalves(left);
+      const isOverwhelmed = attempt >= OVERWHELMED_ATTEMPTS_COUNT && fates.every(isTooMuch);
+      if (isOverwhelmed && left.length > 1) return await this.#deliverInHalves(left);
       const retried = left.filter((document, at) => !settle(document, fates[at]));
+      if (retried.length < left.length) attempt = 0;
       if (retried.length > 0) {
-        outage.failed(retryReason(fates), retried.length);
+        outage.failed(this, retryReason(fates), retried.length);
         await sleep(backoffDelayMs(attempt, BACKOFF), ended);
-      } else outage.recovered();
+      } else outage.recovered(this);
       left = retried;
     }
   }
 
-  /** A request that is too large is split down to one document, which is then refused. */
+  /** A request that is too large is split, down to one document, which is then refused. */
   async #deliverInHalves(documents: readonly PendingDocument[]): Promise<void> {
     const [first] = documents;
     if (documents.length === 1 && first) {
       const reason = "The document is larger than OpenSearch takes (http.max_content_length)";
       first.ticket.rejected(first.mutation, "DOCUMENT_TOO_LARGE", reason);
+      this.#options.outage.recovered(this);
       return;
     }
+    const bytes = documents.reduce((sum, { lines }) => sum + lines.length, 0);
+    this.#maxBytes = Math.min(this.#maxBytes, Math.max(MIN_BULK_BYTES, bytes >> 1));
     const middle = Math.ceil(documents.length / 2);
     await this.#deliver(documents.slice(0, middle));
     await this.#deliver(documents.slice(middle));
   }
 
-  async #send(documents: readonly PendingDocument[]): Promise<readonly Fate[] | "too_large"> {
+  async #send(documents: readonly PendingDocument[]): Promise<readonly Fate[]> {
     const { client, ended, alias } = this.#options;
     ended.throwIfAborted();
-    const target = alias();
     const body = Buffer.concat(documents.map(({ lines }) => lines));
-    const fates = await client.bulk(target, body, ended).then(
+    const fates = await client.bulk(alias, body, ended).then(
       (answer) => readBulkAnswer(answer, documents.length),
       (error: unknown) => retryAll(error, documents.length),
     );
     ended.throwIfAborted();
-    if (fates[0]?.kind === "too_large") return "too_large";
-    for (const fate of fates) {
-      if (fate.kind === "fatal") throw fate.error;
-      if (fate.kind === "alias_gone" && target === alias()) throw this.#options.aliasGone(target);
-    }
+    for (const fate of fates) if (fate.kind === "fatal") throw fate.error;
     return fates;
   }
 }
@@ -138,6 +145,11 @@ function settle({ ticket, mutation }: PendingDocument, fate: Fate | undefined): 
   else if (fate?.kind === "refused") ticket.rejected(mutation, fate.code, fate.reason);
   else return false;
   return true;
+}
+
+/** The server has no room for so much at once: a circuit breaker, indexing pressure, a queue. */
+function isTooMuch(fate: Fate): boolean {
+  return fate.kind === "retry" && fate.status === TOO_MANY_REQUESTS;
 }
 
 function retryReason(fates: readonly Fate[]): string {

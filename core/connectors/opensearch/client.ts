@@ -1,3 +1,4 @@
+import type { Connection as LibraryConnection } from "@opensearch-project/opensearch";
 import { KonnError, messageOf } from "../../base/errors.ts";
 
 /** What a person waits at most for a first answer, and what a bulk may take. */
@@ -5,8 +6,12 @@ const CONNECT_TIMEOUT_MS = 4_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const BULK_TIMEOUT_MS = 60_000;
 
-/** Of a bulk response only what decides the fate of its items. */
-const BULK_FILTER_PATH = "took,errors,items.*.status,items.*.error.type,items.*.error.reason";
+/** The library's own limit ends a silent connection; ours, which is exact, comes first. */
+const LIBRARY_TIMEOUT_SURPLUS_MS = 1_000;
+
+/** Of a bulk response only what decides the fate of the request and of its items. */
+const BULK_FILTER_PATH =
+  "status,error.type,errors,items.*.status,items.*.error.type,items.*.error.reason";
 
 /** What OpenSearch answered, whatever the status. */
 export interface OpenSearchAnswer {
@@ -21,17 +26,18 @@ export interface OpenSearchRequest {
   readonly timeoutMs?: number;
 }
 
-/** No answer: the connection failed or the time was over. What was asked may have been done. */
+/**
+ * No answer, or half of one: the connection failed or the time was over. What was asked may have
+ * been done. It has no cause: the library's errors hold the whole request, documents and
+ * credentials included.
+ */
 export class NoAnswerError extends Error {
-  constructor(cause: unknown) {
-    super(messageOf(cause), { cause });
-    this.name = "NoAnswerError";
-  }
+  override readonly name = "NoAnswerError";
 }
 
 /** How to reach and enter a cluster. Whatever TLS and users need belongs here. */
 export interface OpenSearchConnection {
-  /** Base URL without credentials. */
+  /** Base URL. Credentials in it are used, and never shown. */
   readonly url: string;
 }
 
@@ -59,6 +65,7 @@ type LibraryCall = Promise<{ statusCode: number | null; body: unknown }> & { abo
 
 /** One OpenSearch cluster. Retries nothing by itself. */
 export class OpenSearchClient {
+  /** For messages: without credentials. */
   readonly url: string;
   readonly #library: LibraryClient;
 
@@ -68,25 +75,25 @@ export class OpenSearchClient {
   }
 
   static async create({ url }: OpenSearchConnection): Promise<OpenSearchClient> {
-    const { Client } = await import("@opensearch-project/opensearch");
-    const library = new Client({ node: url, maxRetries: 0 });
+    const { Client, Connection } = await import("@opensearch-project/opensearch");
+    const library = new Client({ node: url, maxRetries: 0, Connection: quiet(Connection) });
     // The library's overloads do not fit a plain interface; only the part above is used.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return new OpenSearchClient(url, library as unknown as LibraryClient);
+    return new OpenSearchClient(withoutCredentials(url), library as unknown as LibraryClient);
   }
 
   /** Sends a request. Throws `NoAnswerError`, never for a status. */
   async request(request: OpenSearchRequest, signal?: AbortSignal): Promise<OpenSearchAnswer> {
     const { timeoutMs = REQUEST_TIMEOUT_MS, ...params } = request;
-    const options = { requestTimeout: timeoutMs, maxRetries: 0 };
-    return await answerOf(this.#library.transport.request(params, options), signal);
+    const call = this.#library.transport.request(params, libraryOptions(timeoutMs));
+    return await answerOf(call, timeoutMs, signal);
   }
 
   /** Sends a bulk body to an alias. Throws `NoAnswerError`, never for a status. */
   async bulk(alias: string, body: Buffer, signal: AbortSignal): Promise<OpenSearchAnswer> {
     const params = { body, index: alias, require_alias: true, filter_path: BULK_FILTER_PATH };
-    const options = { requestTimeout: BULK_TIMEOUT_MS, maxRetries: 0 };
-    return await answerOf(this.#library.bulk(params, options), signal);
+    const call = this.#library.bulk(params, libraryOptions(BULK_TIMEOUT_MS));
+    return await answerOf(call, BULK_TIMEOUT_MS, signal);
   }
 
   /**
@@ -97,14 +104,13 @@ export class OpenSearchClient {
     const answer = await this.#firstAnswer(signal);
     if (answer.status === 503) throw unreachable(this.url, "it is still starting");
     if (answer.status !== 200) throw refused(this.url, answer.status);
-    const { cluster_uuid, version } = recordOf(answer.body);
+    const { cluster_uuid: clusterId, version } = recordOf(answer.body);
     const { distribution, number } = recordOf(version);
-    const major = Number.parseInt(String(number), 10);
-    if (distribution === "opensearch" && major >= 2) return { clusterId: String(cluster_uuid) };
-    throw new KonnError(`Cannot use ${this.url}: it is not OpenSearch 2 or newer`, {
-      code: "OPENSEARCH_UNSUPPORTED",
-      hint: "konn needs OpenSearch 2 or newer. Name its address with --opensearch-url.",
-    });
+    if (distribution !== "opensearch" || Number.parseInt(String(number), 10) < 2) {
+      throw unsupported(this.url);
+    }
+    if (clusterId === NO_CLUSTER_ID) throw unreachable(this.url, "its cluster is still forming");
+    return { clusterId: String(clusterId) };
   }
 
   async close(): Promise<void> {
@@ -116,10 +122,13 @@ export class OpenSearchClient {
       const request = { method: "GET", path: "/", timeoutMs: CONNECT_TIMEOUT_MS } as const;
       return await this.request(request, signal);
     } catch (error) {
-      throw unreachable(this.url, messageOf(error), error);
+      throw unreachable(this.url, messageOf(error));
     }
   }
 }
+
+/** What a node says of its cluster until there is one. */
+const NO_CLUSTER_ID = "_na_";
 
 /** The value as an object, empty when it is none. For answers, which may hold anything. */
 export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
@@ -133,33 +142,85 @@ export function errorTypeOf(body: unknown): string {
   return typeof type === "string" ? type : "unknown";
 }
 
-async function answerOf(call: LibraryCall, signal?: AbortSignal): Promise<OpenSearchAnswer> {
-  // The library's abort returns its call again. An event listener that returned it would have
-  // the runtime wait for it too, and take its rejection for an error that nobody handles.
-  const abort = (): void => {
-    call.abort?.();
-  };
-  signal?.addEventListener("abort", abort, { once: true });
-  if (signal?.aborted) abort();
-  try {
-    const { statusCode, body } = await call;
-    return { status: statusCode ?? 0, body };
-  } catch (error) {
-    // The library throws for every status from 400 up; the answer stands in the error.
-    const { statusCode, body } = recordOf(recordOf(error)["meta"]);
-    if (typeof statusCode === "number") return { status: statusCode, body };
-    throw new NoAnswerError(error);
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
-}
-
-function unreachable(url: string, state: string, cause?: unknown): KonnError {
+/** A service that did not answer, or that has no room now. Time alone may mend it. */
+export function unreachable(url: string, state: string): KonnError {
   return new KonnError(`Cannot reach OpenSearch at ${url}: ${state}`, {
     code: "OPENSEARCH_UNREACHABLE",
     mayPass: true,
     hint: "Is OpenSearch running there? Name its address with --opensearch-url URL, or give it time to start with --wait 60s.",
-    cause,
+  });
+}
+
+function libraryOptions(timeoutMs: number): LibraryOptions {
+  return { requestTimeout: timeoutMs + LIBRARY_TIMEOUT_SURPLUS_MS, maxRetries: 0 };
+}
+
+/**
+ * The library's connection, which prints an error that comes after the head of a response to
+ * stdout, where only results belong. The response reports the same error.
+ */
+function quiet(Connection: typeof LibraryConnection): typeof LibraryConnection {
+  return class QuietConnection extends Connection {
+    override request(
+      ...[params, callback]: Parameters<LibraryConnection["request"]>
+    ): ReturnType<LibraryConnection["request"]> {
+      const request = super.request(params, callback);
+      request.once("response", () => {
+        request.removeAllListeners("error");
+        request.on("error", () => undefined);
+      });
+      return request;
+    }
+  };
+}
+
+/** Waits for a call, but not beyond its time: the library waits for ever for the rest of a body. */
+async function answerOf(
+  call: LibraryCall,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<OpenSearchAnswer> {
+  const given = Promise.withResolvers<never>();
+  const giveUp = (state: string): void => {
+    given.reject(new NoAnswerError(state));
+    call.abort?.();
+  };
+  const abort = (): void => giveUp("the request was aborted");
+  const timer = setTimeout(giveUp, timeoutMs, `there was no answer for ${timeoutMs / 1_000} s`);
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted) abort();
+  try {
+    return await Promise.race([settled(call), given.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** The library throws for every status from 400 up; the answer stands in the error. */
+async function settled(call: LibraryCall): Promise<OpenSearchAnswer> {
+  try {
+    const { statusCode, body } = await call;
+    return { status: statusCode ?? 0, body };
+  } catch (error) {
+    // Any other error can hold a status too: that of an answer which broke off.
+    const name = error instanceof Error ? error.name : "";
+    if (name === "DeserializationError") throw new NoAnswerError("its answer is not JSON");
+    if (name !== "ResponseError") throw new NoAnswerError(messageOf(error));
+    const { statusCode, body } = recordOf(recordOf(error)["meta"]);
+    return { status: Number(statusCode), body };
+  }
+}
+
+function withoutCredentials(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname.replace(/\/$/, "")}`;
+}
+
+function unsupported(url: string): KonnError {
+  return new KonnError(`Cannot use ${url}: it is not OpenSearch 2 or newer`, {
+    code: "OPENSEARCH_UNSUPPORTED",
+    hint: "konn needs OpenSearch 2 or newer. Name its address with --opensearch-url.",
   });
 }
 

@@ -1,5 +1,13 @@
-import { KonnError } from "../../base/errors.ts";
-import { errorTypeOf, type OpenSearchClient, type OpenSearchRequest, recordOf } from "./client.ts";
+import { KonnError, messageOf } from "../../base/errors.ts";
+import { RETRIED_STATUSES } from "./bulk_answer.ts";
+import {
+  errorTypeOf,
+  type OpenSearchAnswer,
+  type OpenSearchClient,
+  type OpenSearchRequest,
+  recordOf,
+  unreachable,
+} from "./client.ts";
 import {
   type IndexMeta,
   indexMappings,
@@ -12,12 +20,31 @@ import {
 export interface IndexInfo {
   readonly name: string;
   readonly uuid: string;
+  /** By the cluster's clock, in milliseconds since 1970. */
+  readonly createdAtMs: number;
   readonly aliases: readonly string[];
   /** Undefined for an index that konn did not make. */
   readonly meta: IndexMeta | undefined;
 }
 
-/** Looks at indexes and changes them: existence, aliases, settings. Never documents. */
+export interface NewIndex {
+  /** The alias that everybody reads, where the index is to be seen at once. */
+  readonly publicAlias: string | undefined;
+  readonly writerAlias: string;
+  readonly meta: IndexMeta;
+}
+
+export interface AliasSwap {
+  readonly to: IndexInfo;
+  /** The indexes for which the alias stands until now. */
+  readonly from: readonly IndexInfo[];
+  readonly writerAliasOf: (indexName: string) => string;
+}
+
+/**
+ * Looks at indexes and changes them: existence, aliases, settings. Never documents. Its errors may
+ * pass where OpenSearch did not answer or had no room.
+ */
 export class IndexAdmin {
   readonly #client: OpenSearchClient;
   readonly #signal: AbortSignal;
@@ -29,23 +56,23 @@ export class IndexAdmin {
 
   /** The indexes that a name or a pattern stands for: an index, the ones behind an alias, none. */
   async find(nameOrPattern: string): Promise<readonly IndexInfo[]> {
-    const path = `/${encodeURIComponent(nameOrPattern)}`;
-    const { status, body } = await this.#client.request({ method: "GET", path }, this.#signal);
+    const request = { method: "GET", path: pathOf(nameOrPattern) } as const;
+    const { status, body } = await this.#ask(request);
     if (status === 404) return [];
     if (status !== 200) throw refusedRequest(`look at ${nameOrPattern}`, { status, body });
     return Object.entries(recordOf(body)).map(([name, index]) => infoOf(name, index));
   }
 
-  /** Makes an index together with its alias in one request, so that neither is ever alone. */
-  async create(name: string, { alias, meta, isBuilding }: NewIndex): Promise<IndexInfo> {
-    const filter = isBuilding ? {} : { filter: LIVE_FILTER };
+  /** Makes an index together with its aliases in one request, so that neither is ever alone. */
+  async create(name: string, { publicAlias, writerAlias, meta }: NewIndex): Promise<IndexInfo> {
+    const shown = publicAlias === undefined ? {} : { [publicAlias]: { filter: LIVE_FILTER } };
     await this.#must(`create the index ${name}`, {
       method: "PUT",
-      path: `/${encodeURIComponent(name)}`,
+      path: pathOf(name),
       body: {
-        settings: indexSettings({ isBuilding }),
+        settings: indexSettings({ isBuilding: publicAlias === undefined }),
         mappings: indexMappings(meta),
-        aliases: { [alias]: filter },
+        aliases: { ...shown, [writerAlias]: {} },
       },
     });
     const [created] = await this.find(name);
@@ -56,70 +83,81 @@ export class IndexAdmin {
     });
   }
 
-  /** Makes the alias stand for this index alone, in one atomic step, and takes off the other. */
-  async swap(alias: string, { from, to, buildingAlias }: AliasSwap): Promise<void> {
-    const actions: object[] = from.map((index) => ({ remove: { index, alias } }));
-    actions.push({ add: { index: to, alias, filter: LIVE_FILTER } });
-    actions.push({ remove: { index: to, alias: buildingAlias } });
-    const body = { actions };
-    await this.#must(`swap the alias ${alias}`, { method: "POST", path: "/_aliases", body });
+  /**
+   * Makes the alias stand for one index alone, in one atomic step. Whoever still writes to the
+   * others loses the way to them in the same step.
+   */
+  async swap(alias: string, { to, from, writerAliasOf }: AliasSwap): Promise<void> {
+    const actions: object[] = [{ add: { index: to.name, alias, filter: LIVE_FILTER } }];
+    for (const { name: index, aliases } of from) {
+      actions.push({ remove: { index, alias } });
+      const writerAlias = writerAliasOf(index);
+      if (aliases.includes(writerAlias)) actions.push({ remove: { index, alias: writerAlias } });
+    }
+    await this.#must(`swap the alias ${alias}`, {
+      method: "POST",
+      path: "/_aliases",
+      body: { actions },
+    });
+  }
+
+  async addAlias(index: string, alias: string): Promise<void> {
+    const body = { actions: [{ add: { index, alias } }] };
+    await this.#must(`add the alias ${alias}`, { method: "POST", path: "/_aliases", body });
   }
 
   /** Back to the usual refresh of a second. */
   async restoreRefresh(name: string): Promise<void> {
     await this.#must(`change the settings of ${name}`, {
       method: "PUT",
-      path: `/${encodeURIComponent(name)}/_settings`,
+      path: `${pathOf(name)}/_settings`,
       body: { index: { refresh_interval: null } },
     });
   }
 
   /** Makes everything that was written visible to searches. */
   async refresh(name: string): Promise<void> {
-    const path = `/${encodeURIComponent(name)}/_refresh`;
-    await this.#must(`refresh ${name}`, { method: "POST", path });
+    await this.#must(`refresh ${name}`, { method: "POST", path: `${pathOf(name)}/_refresh` });
   }
 
   async delete(name: string): Promise<void> {
-    const path = `/${encodeURIComponent(name)}`;
-    await this.#must(`delete the index ${name}`, { method: "DELETE", path });
+    await this.#must(`delete the index ${name}`, { method: "DELETE", path: pathOf(name) });
   }
 
   async #must(what: string, request: OpenSearchRequest): Promise<void> {
-    const { status, body } = await this.#client.request(request, this.#signal);
+    const { status, body } = await this.#ask(request);
     if (status < 200 || status > 299) throw refusedRequest(what, { status, body });
+  }
+
+  async #ask(request: OpenSearchRequest): Promise<OpenSearchAnswer> {
+    try {
+      return await this.#client.request(request, this.#signal);
+    } catch (error) {
+      throw unreachable(this.#client.url, messageOf(error));
+    }
   }
 }
 
-export interface NewIndex {
-  readonly alias: string;
-  readonly meta: IndexMeta;
-  readonly isBuilding: boolean;
-}
-
-export interface AliasSwap {
-  readonly from: readonly string[];
-  readonly to: string;
-  readonly buildingAlias: string;
+function pathOf(name: string): string {
+  return `/${encodeURIComponent(name)}`;
 }
 
 function infoOf(name: string, index: unknown): IndexInfo {
   const { aliases, mappings, settings } = recordOf(index);
-  const { uuid } = recordOf(recordOf(settings)["index"]);
+  const { uuid, creation_date: createdAt } = recordOf(recordOf(settings)["index"]);
   return {
     name,
     uuid: String(uuid),
+    createdAtMs: Number(createdAt),
     aliases: Object.keys(recordOf(aliases)),
     meta: readIndexMeta(mappings),
   };
 }
 
-function refusedRequest(
-  what: string,
-  { status, body }: { status: number; body: unknown },
-): KonnError {
+function refusedRequest(what: string, { status, body }: OpenSearchAnswer): KonnError {
   return new KonnError(`Cannot ${what}: OpenSearch answers ${status} ${errorTypeOf(body)}`, {
     code: status === 401 || status === 403 ? "OPENSEARCH_FORBIDDEN" : "OPENSEARCH_REFUSED",
+    mayPass: RETRIED_STATUSES.has(status),
     hint: "Look at the cluster's health, at its blocks, and at what the user may do.",
   });
 }

@@ -68,6 +68,8 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
   return {
     // A replica where there is a node for it; on a single node the index is green without one.
     auto_expand_replicas: "0-1",
+    // What a bulk acknowledges must survive a crash, whatever a template of the cluster says.
+    "translog.durability": "request",
     ...(isBuilding ? { refresh_interval: "-1" } : {}),
     analysis: {
       normalizer: { folded: { type: "custom", filter } },

@@ -1,6 +1,6 @@
 import { KonnError } from "../../base/errors.ts";
 import { identityDifference } from "../../connector/identity.ts";
-import type { Identity, SinkOpenOptions } from "../../connector/mod.ts";
+import type { SinkOpenOptions, SinkResume } from "../../connector/mod.ts";
 import type { IndexAdmin, IndexInfo } from "./index_admin.ts";
 import { INDEX_FORMAT, type IndexMeta } from "./mapping.ts";
 
@@ -26,11 +26,15 @@ export interface TargetOptions extends Pick<
 }
 
 /**
- * The alias under which an index is written to while it is built. Requiring an alias keeps a bulk
- * from making an index that was deleted again, without a mapping.
+ * The alias that an index is written to by, which is no other index's and which nobody reads.
+ *
+ * Requiring an alias keeps a bulk from making an index that was deleted again, without a mapping.
+ * That it is the index's own keeps a writer from going on into whatever the alias that everybody
+ * reads has been moved to meanwhile, perhaps from another source: with the swap it loses its way.
+ * An index that has this alias and not the other one is still being built.
  */
-export function buildingAliasOf(indexName: string): string {
-  return `${indexName}-building`;
+export function writerAliasOf(indexName: string): string {
+  return `${indexName}-writer`;
 }
 
 /**
@@ -44,24 +48,41 @@ export async function openTarget(options: TargetOptions): Promise<TargetIndex> {
   const live = liveIndex(alias, await admin.find(alias));
   if (fromBeginning) return await beginAnew(options, live);
   if (resume) return await goOn(options, live, resume);
-  if (!live) return { index: await createIndex(options, alias), state: "live" };
-  refuseAnotherSource(options, live);
-  return { index: live, state: "live" };
+  return live ? await takeOver(options, live) : await createLive(options);
 }
 
-/** Shows the index that was built: swaps the alias, keeps the last index, deletes older ones. */
+/**
+ * Shows the index that was built: swaps the alias, keeps the last index, deletes older ones. Can be
+ * called again after an error, wherever that struck.
+ *
+ * @returns the names of the indexes that were replaced and are kept
+ */
 export async function publishTarget(
   { index }: TargetIndex,
   { alias, admin }: Pick<TargetOptions, "alias" | "admin">,
-): Promise<void> {
-  const replaced = (await admin.find(alias)).map(({ name }) => name);
-  await admin.restoreRefresh(index.name);
-  await admin.refresh(index.name);
-  const buildingAlias = buildingAliasOf(index.name);
-  await admin.swap(alias, { from: replaced, to: index.name, buildingAlias });
-  const ours = await indexesOf(alias, admin);
-  const old = ours.filter(({ name }) => name !== index.name && !replaced.includes(name));
-  for (const { name } of old) await admin.delete(name);
+): Promise<readonly string[]> {
+  const shown = await admin.find(alias);
+  const isShown = shown.some(({ name }) => name === index.name);
+  if (!isShown) {
+    liveIndex(alias, shown);
+    await admin.restoreRefresh(index.name);
+    await admin.refresh(index.name);
+    await admin.swap(alias, { to: index, from: shown, writerAliasOf });
+  }
+  const kept = isShown ? await lastBefore(index, alias, admin) : shown.map(({ name }) => name);
+  for (const { name } of await indexesOf(alias, admin)) {
+    if (name !== index.name && !kept.includes(name)) await admin.delete(name);
+  }
+  return kept;
+}
+
+/** What an index replaced, where the answer to the swap was lost. */
+async function lastBefore(index: IndexInfo, alias: string, admin: IndexAdmin): Promise<string[]> {
+  const older = (await indexesOf(alias, admin)).filter(({ name }) => name < index.name);
+  return older
+    .map(({ name }) => name)
+    .toSorted()
+    .slice(-1);
 }
 
 /** With nothing live yet there is nobody to hide the building from. */
@@ -70,47 +91,65 @@ async function beginAnew(
   live: IndexInfo | undefined,
 ): Promise<TargetIndex> {
   const { alias, admin } = options;
-  if (!live) return { index: await createIndex(options, alias), state: "live" };
   for (const { name, aliases } of await indexesOf(alias, admin)) {
-    if (aliases.includes(buildingAliasOf(name)) && name !== live.name) await admin.delete(name);
+    const isUnfinished = aliases.includes(writerAliasOf(name)) && !aliases.includes(alias);
+    if (isUnfinished) await admin.delete(name);
   }
+  if (!live) return await createLive(options);
   return { index: await createIndex(options, undefined), state: "building" };
+}
+
+/**
+ * Makes the first index. Of several konn that do so at the same time the first one wins: nobody
+ * has written anything yet, so the others take their own, empty ones away again.
+ */
+async function createLive(options: TargetOptions): Promise<TargetIndex> {
+  const { alias, admin } = options;
+  const created = await createIndex(options, alias);
+  const first = liveIndex(alias, await admin.find(alias)) ?? created;
+  if (first.name === created.name) return { index: created, state: "live" };
+  await admin.delete(created.name);
+  return await takeOver(options, first);
 }
 
 async function goOn(
   options: TargetOptions,
   live: IndexInfo | undefined,
-  resume: { readonly identity: Identity; readonly state: string | undefined },
+  { identity, state }: SinkResume,
 ): Promise<TargetIndex> {
   const { alias, admin } = options;
-  const { index: name = "", "index uuid": uuid } = resume.identity;
-  if (live?.name === name && live.uuid === uuid) {
-    refuseAnotherSource(options, live);
-    return { index: live, state: "live" };
-  }
-  const [built] = await admin.find(name);
-  if (built?.uuid === uuid && built?.aliases.includes(buildingAliasOf(name))) {
-    return { index: built, state: "building" };
-  }
-  if (!live) throw goneError(alias, name);
-  throw new KonnError(
-    `Cannot go on with ${alias}: it stands for ${live.name} now, not for ${name}`,
-    {
-      code: "INDEX_REPLACED",
-      hint: "Something else has built it anew. Start over with --from-beginning, or use that one's --state-dir.",
-    },
-  );
+  const { index: name = "", "index uuid": uuid } = identity;
+  if (live?.name === name && live.uuid === uuid) return await takeOver(options, live);
+  const [remembered] = await admin.find(name);
+  if (remembered?.uuid !== uuid) throw goneError(alias, name);
+  const isBuilding = state === "building" && remembered?.aliases.includes(writerAliasOf(name));
+  if (remembered && isBuilding) return { index: remembered, state: "building" };
+  throw replacedError(alias, { was: name, is: live?.name });
 }
 
-/** The index behind the alias, which must be one of konn's, or none. */
+/** Goes on with a live index, also one whose way in was taken away and given back the alias. */
+async function takeOver(options: TargetOptions, live: IndexInfo): Promise<TargetIndex> {
+  refuseAnotherSource(options, live);
+  const writerAlias = writerAliasOf(live.name);
+  if (!live.aliases.includes(writerAlias)) await options.admin.addAlias(live.name, writerAlias);
+  return { index: live, state: "live" };
+}
+
+/**
+ * The index behind the alias, which must be one of konn's, or none. It is the oldest one while
+ * several konn make the first index at the same time.
+ */
 function liveIndex(alias: string, found: readonly IndexInfo[]): IndexInfo | undefined {
-  const [index, ...others] = found;
+  const [index] = found.toSorted(
+    (a, b) => a.createdAtMs - b.createdAtMs || (a.uuid < b.uuid ? -1 : 1),
+  );
   if (!index) return undefined;
   if (index.name === alias) throw notOurs(alias, "it is an index and not an alias of konn's");
-  if (others.length > 0) throw notOurs(alias, `it stands for ${found.length} indexes`);
-  if (!index.meta) throw notOurs(alias, `konn did not make ${index.name}, for which it stands`);
-  if (index.meta.konn <= INDEX_FORMAT) return index;
-  throw new KonnError(`Cannot write to ${alias}: its index has format ${index.meta.konn}`, {
+  const foreign = found.find(({ meta }) => meta?.alias !== alias);
+  if (foreign) throw notOurs(alias, `konn did not make ${foreign.name}, for which it stands`);
+  const format = index.meta?.konn ?? 0;
+  if (format <= INDEX_FORMAT) return index;
+  throw new KonnError(`Cannot write to ${alias}: its index has format ${format}`, {
     code: "INDEX_FORMAT_UNKNOWN",
     hint: "Use the konn that made it, or another --index.",
   });
@@ -127,13 +166,12 @@ function refuseAnotherSource({ stream, alias }: TargetOptions, { meta }: IndexIn
 
 async function createIndex(
   { admin, alias, stream, truncatedAtLsn, now = () => new Date() }: TargetOptions,
-  liveAlias: string | undefined,
+  publicAlias: string | undefined,
 ): Promise<IndexInfo> {
   const stamp = now().toISOString().replace(/\D/g, "");
-  const name = `${alias}-${stamp}`;
+  const name = `${alias}-${stamp}-${crypto.randomUUID().slice(0, 4)}`;
   const meta: IndexMeta = { konn: INDEX_FORMAT, alias, source: stream.identity, truncatedAtLsn };
-  const isBuilding = liveAlias === undefined;
-  return await admin.create(name, { alias: liveAlias ?? buildingAliasOf(name), meta, isBuilding });
+  return await admin.create(name, { publicAlias, writerAlias: writerAliasOf(name), meta });
 }
 
 /** Every index that konn has made for this alias. */
@@ -152,5 +190,13 @@ function goneError(alias: string, name: string): KonnError {
   return new KonnError(`Cannot go on with ${alias}: its index ${name} is gone`, {
     code: "INDEX_GONE",
     hint: "Build it anew: konn sync --from-beginning.",
+  });
+}
+
+function replacedError(alias: string, { was, is }: { was: string; is?: string | undefined }) {
+  const now = is === undefined ? "no index" : is;
+  return new KonnError(`Cannot go on with ${alias}: it stands for ${now} now, not for ${was}`, {
+    code: "INDEX_REPLACED",
+    hint: "Something else has built it anew. Start over with --from-beginning, or use that one's --state-dir.",
   });
 }

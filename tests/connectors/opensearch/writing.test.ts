@@ -1,0 +1,196 @@
+import { describe, expect, test } from "bun:test";
+import type { WriteReport } from "../../../core/connector/mod.ts";
+import { A, B, tombstone, upsert } from "../../indexing/batches.ts";
+import {
+  batchAt,
+  Cluster,
+  errorOf,
+  NEVER,
+  openSink,
+  RecordingObserver,
+  uniqueIndex,
+} from "./support.ts";
+
+const cluster = await Cluster.shared();
+const { url } = cluster;
+
+function outcome({ written, deleted, skipped, rejections }: WriteReport) {
+  return { written, deleted, skipped, rejected: rejections.map(({ code }) => code) };
+}
+
+describe("write()", () => {
+  test("writes, overwrites and deletes", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const { sink } = opened;
+    const first = await sink.write(batchAt(0n, upsert(A, "one"), upsert(B, "b")), NEVER);
+    expect(outcome(first)).toEqual({ written: 2, deleted: 0, skipped: {}, rejected: [] });
+    await sink.write(batchAt(2n, upsert(A, "two")), NEVER);
+    expect(await cluster.names(index)).toEqual({ [A]: "two", [B]: "b" });
+    const last = await sink.write(batchAt(3n, tombstone(B)), NEVER);
+    expect(outcome(last)).toEqual({ written: 0, deleted: 1, skipped: {}, rejected: [] });
+    expect(await cluster.names(index)).toEqual({ [A]: "two" });
+  });
+
+  test("keeps a tombstone with the version of the delete", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    await opened.sink.write(batchAt(5n, upsert(A, "a"), tombstone(A)), NEVER);
+    expect(await cluster.document(index, A)).toEqual({
+      version: 16 * 7,
+      deleted: true,
+      deleted_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    });
+    const late = await opened.sink.write(batchAt(5n, upsert(A, "late")), NEVER);
+    expect(outcome(late).skipped).toEqual({ already_applied: 1 });
+    expect(await cluster.names(index)).toEqual({});
+  });
+
+  test("leaves a later version alone", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    await opened.sink.write(batchAt(9n, upsert(A, "later")), NEVER);
+    const report = await opened.sink.write(batchAt(3n, upsert(A, "earlier")), NEVER);
+    expect(outcome(report)).toEqual({
+      written: 0,
+      deleted: 0,
+      skipped: { already_applied: 1 },
+      rejected: [],
+    });
+    expect(await cluster.names(index)).toEqual({ [A]: "later" });
+  });
+
+  test("changes nothing when a batch is written again, by whomever", async () => {
+    const index = uniqueIndex();
+    const batch = batchAt(0n, upsert(A, "a"), upsert(B, "b"), tombstone(B));
+    await using one = await openSink({ url, index });
+    await using other = await openSink({ url, index });
+    await one.sink.write(batch, NEVER);
+    const before = [await cluster.document(index, A), await cluster.document(index, B)];
+    const report = await other.sink.write(batch, NEVER);
+    expect(outcome(report).skipped).toEqual({ superseded: 1, already_applied: 2 });
+    expect([await cluster.document(index, A), await cluster.document(index, B)]).toEqual(before);
+  });
+
+  test("skips the types that it is told to", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index, skipTypes: ["service"] });
+    const events = [upsert(A, "a"), upsert("c/cp/o/store_event/x", "x")];
+    const report = await opened.sink.write(batchAt(0n, ...events), NEVER);
+    expect(outcome(report)).toMatchObject({ written: 1, skipped: { unsearched_type: 1 } });
+  });
+
+  test("takes any key as the id of a document", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const keys = ['c/cp/o/service/"quoted"', "c/cp/o/service/ä\n\\ 😀", "k".repeat(512)];
+    await opened.sink.write(batchAt(0n, ...keys.map((key) => upsert(key, "n"))), NEVER);
+    expect(Object.keys(await cluster.names(index)).toSorted()).toEqual(keys.toSorted());
+  });
+
+  test("rejects what the mapping refuses, without its value, and writes the rest", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const [name = ""] = await cluster.behind(index);
+    await makeNameADate(name, index);
+    const batch = batchAt(0n, upsert(A, "2026-01-01"), upsert(B, "s3cret"));
+    const report = await opened.sink.write(batch, NEVER);
+    expect(report.written).toBe(1);
+    expect(report.rejections).toEqual([
+      {
+        sequence: 1n,
+        line: 2,
+        key: B,
+        code: "DOCUMENT_REFUSED",
+        reason: "OpenSearch refuses the document: mapper_parsing_exception in name",
+      },
+    ]);
+  });
+
+  test("sends no more than it has to when many batches come at once", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const keys = Array.from({ length: 500 }, (_, at) => `c/cp/o/service/${at}`);
+    const batches = Array.from({ length: 20 }, (_, at) =>
+      batchAt(BigInt(at * 500), ...keys.map((key) => upsert(key, `n${at}`))),
+    );
+    const reports = await Promise.all(batches.map((batch) => opened.sink.write(batch, NEVER)));
+    for (const { written, skipped } of reports) {
+      expect(written + Object.values(skipped).reduce((sum, count) => sum + count, 0)).toBe(500);
+    }
+    const names = Object.values(await cluster.names(index));
+    expect(names).toHaveLength(500);
+    expect(new Set(names)).toEqual(new Set(["n19"]));
+  });
+});
+
+describe("write() ends the run", () => {
+  test("when the index is deleted, and does not make it again", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const [name = ""] = await cluster.behind(index);
+    await cluster.request(`/${name}`, "DELETE");
+    const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
+    expect(error).toMatchObject({ code: "INDEX_GONE", kind: "unavailable" });
+    expect(await cluster.madeFor(index)).toEqual([]);
+  });
+
+  test("when the index is closed", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    await cluster.request(`/${index}/_close`, "POST");
+    const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
+    expect(error).toMatchObject({ code: "INDEX_CLOSED" });
+    expect(error.hint).toContain("_open");
+  });
+
+  test.each(["write", "read_only", "read_only_allow_delete"])(
+    "when the index has a block: %s",
+    async (block) => {
+      const index = uniqueIndex();
+      await using opened = await openSink({ url, index });
+      await cluster.request(`/${index}/_settings`, "PUT", { [`index.blocks.${block}`]: true });
+      const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
+      expect(error).toMatchObject({ code: "INDEX_BLOCKED" });
+      // Nothing more is taken after an error.
+      const next = await errorOf(opened.sink.write(batchAt(1n, upsert(A, "b")), NEVER));
+      expect(next).toBeInstanceOf(Error);
+    },
+  );
+});
+
+describe("caughtUp()", () => {
+  test("makes a live index show everything at once", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    await opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER);
+    expect(await opened.sink.caughtUp?.(NEVER)).toBe("live");
+    const { body } = await cluster.request(`/${index}/_search`);
+    expect(body.hits.total.value).toBe(1);
+  });
+});
+
+/** Plants a mapping under the writer that some of its documents do not fit. */
+async function makeNameADate(name: string, alias: string): Promise<void> {
+  const { body } = await cluster.request(`/${name}/_mapping`);
+  const { mappings } = body[name];
+  mappings.properties.name = { type: "date" };
+  const { body: settings } = await cluster.request(`/${name}/_settings`);
+  const { analysis } = settings[name].settings.index;
+  await cluster.request(`/${name}`, "DELETE");
+  const aliases = { [alias]: {}, [`${name}-writer`]: {} };
+  const made = await cluster.request(`/${name}`, "PUT", {
+    mappings,
+    aliases,
+    settings: { analysis },
+  });
+  expect(made.status).toBe(200);
+}
+
+test("an observer hears nothing while all goes well", async () => {
+  const observer = new RecordingObserver();
+  await using opened = await openSink({ url, index: uniqueIndex(), observer });
+  await opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER);
+  expect(observer.lines).toEqual([]);
+  expect(observer.retriedCount).toBe(0);
+});
