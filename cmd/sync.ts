@@ -11,6 +11,7 @@ export const command = declareCommand({
     "index",
     "from-beginning",
     "until-end",
+    "skip-types",
     "on-truncate",
     "dry-run",
     ...TRANSFER_SETTINGS,
@@ -35,6 +36,7 @@ export const command = declareCommand({
       connectors: {
         brokers: settings.brokers,
         openSearchUrl: settings["opensearch-url"],
+        skipTypes: settings["skip-types"],
         onTruncate,
       },
       follow: !settings["until-end"],

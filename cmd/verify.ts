@@ -7,7 +7,7 @@ import { declareCommand, type Interrupt } from "./cli/declare.ts";
 export const command = declareCommand({
   name: "verify",
   description: "Compare an OpenSearch index with what its Kafka topic says",
-  settings: ["brokers", "topic", "opensearch-url", "index", "on-truncate", "repair"],
+  settings: ["brokers", "topic", "opensearch-url", "index", "skip-types", "on-truncate", "repair"],
   examples: [
     { description: "Exit code 0 when they are equal, 1 when not", command: "konn verify" },
     { description: "Write anew what differs", command: "konn verify --repair" },
@@ -31,6 +31,7 @@ export const command = declareCommand({
           (await createSource(`kafka:${settings.topic.join(",")}`, connectors)).end,
         inspector: await createInspector(`opensearch:${settings.index}`, connectors),
         onTruncate: settings["on-truncate"],
+        skipTypes: settings["skip-types"],
         repair: settings.repair,
         stop: interrupt.signal,
         onProgress: ({ eventsCount, documentsCount }) =>

@@ -38,6 +38,7 @@ export interface ConnectorSettings {
   readonly partitionsCount?: number | undefined;
   readonly compression?: "none" | "gzip" | "snappy" | "lz4" | "zstd";
   readonly existing?: "refuse" | "append" | "overwrite";
+  readonly skipTypes?: readonly string[];
   readonly onTruncate?: "halt" | "ignore" | "rebuild";
   readonly truncatedAtLsn?: number | undefined;
 }

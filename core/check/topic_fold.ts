@@ -4,11 +4,12 @@ import type { Batch, Lane, Message, Position, Source } from "../connector/mod.ts
 import { type OnTruncate, refuseTruncate, versionOf, KEY_MAX_BYTES } from "../indexing/mod.ts";
 import { entityDocument } from "../konnect/entity_document.ts";
 import { parseEntityKey } from "../konnect/entity_key.ts";
-import { UNSEARCHED_TYPES } from "../konnect/entity_types.ts";
 import { contentHash } from "./content_hash.ts";
 import type { ExpectedRows } from "./expected_rows.ts";
 
 export interface TopicFoldOptions {
+  /** Entity types that the index leaves out. */
+  readonly skipTypes: readonly string[];
   readonly truncatedAtLsn: number | undefined;
   readonly onTruncate: OnTruncate;
 }
@@ -32,7 +33,6 @@ export interface TopicReading {
 }
 
 const MAX_REFUSED_KEYS_COUNT = 1_000;
-const UNSEARCHED: ReadonlySet<string> = new Set(UNSEARCHED_TYPES);
 
 /**
  * Reads a bounded source to its end and tells of every change of a row that belongs into an index.
@@ -40,6 +40,7 @@ const UNSEARCHED: ReadonlySet<string> = new Set(UNSEARCHED_TYPES);
  */
 export class TopicReader {
   readonly #options: TopicFoldOptions;
+  readonly #skipTypes: ReadonlySet<string>;
   readonly #refusedKeys: string[] = [];
   readonly #positions = new Map<Lane, Position>();
   #eventsCount = 0;
@@ -47,6 +48,7 @@ export class TopicReader {
 
   constructor(options: TopicFoldOptions) {
     this.#options = options;
+    this.#skipTypes = new Set(options.skipTypes);
   }
 
   /** @param onBatch gets the row events of a batch, in order */
@@ -95,7 +97,7 @@ export class TopicReader {
       this.#refuse(key);
       return false;
     }
-    return !UNSEARCHED.has(parseEntityKey(key).type);
+    return !this.#skipTypes.has(parseEntityKey(key).type);
   }
 
   #refuse(key: string): void {

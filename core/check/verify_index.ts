@@ -18,6 +18,8 @@ export interface VerifyOptions {
   readonly createSource: () => Promise<Source>;
   readonly inspector: IndexInspector;
   readonly onTruncate: OnTruncate;
+  /** Entity types that the index leaves out. */
+  readonly skipTypes: readonly string[];
   /** Put right what differs. */
   readonly repair: boolean;
   readonly stop: AbortSignal;
@@ -59,11 +61,11 @@ export interface VerifyReport {
  */
 export async function verifyIndex(options: VerifyOptions): Promise<VerifyReport> {
   const startedMs = performance.now();
-  const { inspector, onTruncate, stop } = options;
+  const { inspector, onTruncate, skipTypes, stop } = options;
   await using _inspector = inspector;
   using rows = new ExpectedRows();
   const { truncatedAtLsn } = await inspector.open(stop);
-  const reader = () => new TopicReader({ truncatedAtLsn, onTruncate });
+  const reader = () => new TopicReader({ truncatedAtLsn, onTruncate, skipTypes });
   const reading = await readTopic(options, reader(), rows);
   const documentsCount = await compareDocuments(options, rows, reading.eventsCount);
   rows.addUnseenAsMissing();

@@ -48,13 +48,18 @@ function resolveSetting(name: SettingName, sources: SettingSources): unknown {
   if (parsed.success) return parsed.output;
   const expected = parsed.issues[0].message;
   throw new KonnError(
-    `Cannot use ${given?.place ?? name} ${JSON.stringify(given?.value)}: expected ${expected}`,
+    `Cannot use ${given?.place ?? name} ${JSON.stringify(withoutSecrets(given?.value))}: expected ${expected}`,
     {
       code: "SETTING_INVALID",
       kind: "usage",
       hint: `${name}: ${setting.description}.`,
     },
   );
+}
+
+/** A value as it may be shown: a password in a URL is none of anybody's business. */
+function withoutSecrets(value: RawValue | undefined): RawValue | undefined {
+  return typeof value === "string" ? value.replace(/\/\/[^/]*@/g, "//***@") : value;
 }
 
 function find(

@@ -58,6 +58,12 @@ export const SETTINGS = {
   speed: optional(factor, "Nx", "pace by the events' own times: 1x, 10x"),
   limit: optional(count(1), "N", "stop after so many events"),
   "exclude-types": optional(list, "TYPES", "leave out entity types: key,certificate"),
+  "skip-types": withDefault(
+    list,
+    "TYPES",
+    "entity types that an index leaves out",
+    "store_event,hash,composite-status,node-status",
+  ),
   "max-dead-letters": optional(count(0), "N", "fail when more events are refused"),
   "on-truncate": withDefault(
     choice(["halt", "ignore", "rebuild"]),

@@ -88,6 +88,10 @@ export const httpUrl = v.pipe(
     const url = URL.parse(text);
     return url !== null && (url.protocol === "http:" || url.protocol === "https:");
   }, "a URL that begins with http:// or https://"),
+  v.check((text) => {
+    const url = URL.parse(text);
+    return url?.username === "" && url.password === "";
+  }, "a URL without user and password"),
 );
 
 /** An index or alias name: OpenSearch's own rule for them. */

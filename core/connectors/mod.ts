@@ -16,6 +16,8 @@ export interface ConnectorOptions {
   readonly excludeTypes?: readonly string[] | undefined;
   readonly partitionsCount?: number | undefined;
   readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
+  /** Entity types that an index leaves out. By default those that nobody searches. */
+  readonly skipTypes?: readonly string[] | undefined;
   /** What an index sink does when the whole table is truncated. */
   readonly onTruncate?: "halt" | "ignore" | "rebuild" | undefined;
   /** Where it was, as a place in PostgreSQL's log, for an index that is built anew. */
@@ -88,9 +90,9 @@ const OPENSEARCH: Connector = {
 
 /** Counts what an index would be given. */
 const DRY_RUN: Connector = {
-  sink: async (_url, { onTruncate = "halt" }) => {
+  sink: async (_url, { onTruncate = "halt", skipTypes }) => {
     const { createDryRunSink } = await import("./dry_run/sink.ts");
-    return createDryRunSink(onTruncate);
+    return createDryRunSink({ onTruncate, skipTypes });
   },
   resumable: false,
   unit: "events",

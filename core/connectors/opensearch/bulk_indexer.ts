@@ -98,7 +98,13 @@ class OpenSearchSink implements Sink {
     });
     this.#opened = { client, outage, slots, target, lanesCount: options.stream.lanesCount ?? 1 };
     return {
-      identity: { "opensearch cluster": clusterId, index: name, "index uuid": uuid },
+      identity: {
+        "opensearch cluster": clusterId,
+        index: name,
+        "index uuid": uuid,
+        // Another list would leave documents behind that the new one skips.
+        ...(this.#skipTypes && { "skipped types": [...this.#skipTypes].toSorted().join(", ") }),
+      },
       state: target.state,
     };
   }
