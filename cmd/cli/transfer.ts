@@ -70,9 +70,11 @@ export async function transfer(options: TransferOptions): Promise<number> {
       maxEventsCount: settings.limit,
       maxDeadLettersCount: settings["max-dead-letters"],
       pacer,
+      follow,
       stop: interrupt.signal,
       observer,
-      onProgress: (snapshot: RunSnapshot) => terminal.progress.update(snapshot),
+      onProgress: (snapshot: RunSnapshot) =>
+        terminal.progress.update({ ...snapshot, lagUnit: follow ? source.unit : undefined }),
     };
   };
   const waitMs = settings.wait ?? 0;

@@ -9,6 +9,8 @@ export interface Progress {
   readonly settledSequences: bigint;
   readonly remainingSequences: bigint;
   readonly hasEnds: boolean;
+  /** For a run that does not end: its lag is shown, in place of how much is left. */
+  readonly lagUnit?: "events" | "bytes" | undefined;
 }
 
 /** Shows how far a run is. */
@@ -70,11 +72,14 @@ export const NO_PROGRESS: ProgressDisplay = {
   [Symbol.dispose]() {},
 };
 
-/** `12,345 events  1,234/s  45 %  2m 10s left`. */
+/** `12,345 events  1,234/s  45 %  2m 10s left`, or `... lag 12 events` for a run without an end. */
 export function formatProgress(progress: Progress): string {
   const { eventsCount, seconds, settledSequences, remainingSequences, hasEnds } = progress;
   const perSecond = Math.round(eventsCount / Math.max(seconds, 0.001));
   const parts = [`${formatCount(eventsCount)} events`, `${formatCount(perSecond)}/s`];
+  if (hasEnds && progress.lagUnit !== undefined) {
+    return [...parts, `lag ${formatCount(remainingSequences)} ${progress.lagUnit}`].join("  ");
+  }
   const total = settledSequences + remainingSequences;
   if (hasEnds && total > 0n && remainingSequences > 0n) {
     parts.push(`${(settledSequences * 100n) / total} %`);

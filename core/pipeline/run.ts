@@ -34,12 +34,16 @@ export interface RunOptions {
   /** More dead letters than this end the run with an error. */
   readonly maxDeadLettersCount?: number | undefined;
   readonly pacer?: Pacer | undefined;
+  /** The source goes on at its ends. They are asked for again and again, for the lag. */
+  readonly follow?: boolean;
   /** Stop reading, deliver what is in hand, save, and return. */
   readonly stop: AbortSignal;
   readonly observer: RunObserver;
   /** Hears how far the run is: once when it is open and then after each settled batch. */
   readonly onProgress?: (snapshot: RunSnapshot) => void;
 }
+
+const ENDS_INTERVAL_MS = 2_000;
 
 /**
  * Moves everything from a source to a sink: source -> sink -> dead letters -> checkpoint -> commit.
@@ -74,6 +78,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     save: checkpointSaver({ state, stream, sink, identity: opening.identity, source }),
   });
   await delivery.begin();
+  using _lag = options.follow ? watchEnds(options, tally) : undefined;
   const readToTheEnd = await pump(options, start, delivery, tally).catch(async (error: unknown) => {
     // What was read before the source failed is still delivered and saved.
     await delivery.finish(false);
@@ -81,6 +86,19 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   });
   await delivery.finish(readToTheEnd);
   return tally.summary({ complete: !options.stop.aborted || readToTheEnd });
+}
+
+/** Keeps the ends of a source that is followed up to date, as far as it answers. */
+function watchEnds({ source, observer, onProgress }: RunOptions, tally: RunTally): Disposable {
+  const refresh = async (): Promise<void> => {
+    tally.moveEnds(await source.ends());
+    onProgress?.(tally.snapshot());
+  };
+  const timer = setInterval(() => {
+    // The reading itself notices and reports what is wrong; here only the lag gets old.
+    refresh().catch(() => observer.log.debug("The source does not tell its ends now"));
+  }, ENDS_INTERVAL_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Reads until the source ends, the limit is reached or `stop`. Tells whether the source ended. */

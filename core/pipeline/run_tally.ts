@@ -32,7 +32,7 @@ export interface RunSummary {
   readonly seconds: number;
   /** For each lane the sequence below which everything is settled. */
   readonly positions: Readonly<Record<Lane, string>>;
-  /** The sequence at the end of each lane when the run began, where the source knows it. */
+  /** The sequence at the end of each lane, as last heard, where the source knows it. */
   readonly ends: Readonly<Record<Lane, string>>;
 }
 
