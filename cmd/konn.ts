@@ -65,9 +65,6 @@ function listenForInterrupts(): Interrupt {
       if (received !== undefined) process.exit(130);
       received = name;
       controller.abort(new Error(name));
-      if (process.stderr.isTTY) {
-        process.stderr.write("\nStopping: delivering what is in hand. Once more stops at once.\n");
-      }
     });
   }
   return {
@@ -111,6 +108,8 @@ function unknownCommand(name: string): KonnError {
 /** Prints an error for a person or as JSON, and returns its exit code. */
 async function reportError(error: unknown, argv: readonly string[]): Promise<number> {
   const { printError } = await import("./cli/print_error.ts");
+  // A reader that has seen enough (`konn ... | head`) is a normal end.
+  if (error instanceof KonnError && error.code === "OUTPUT_CLOSED") return 0;
   printError(error, argv);
   if (error instanceof KonnError) return EXIT_CODES[error.kind];
   return EXIT_CODES.failed;

@@ -1,7 +1,8 @@
 import { KonnError } from "../core/base/errors.ts";
+import { isLines } from "../core/connectors/connector_url.ts";
 import type { Settings } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
-import { transfer, TRANSFER_SETTINGS } from "./cli/transfer.ts";
+import { type ConnectorSettings, transfer, TRANSFER_SETTINGS } from "./cli/transfer.ts";
 
 const SETTINGS = [
   "from",
@@ -48,7 +49,7 @@ export const command = declareCommand({
       connectors: {
         brokers: settings.brokers,
         openSearchUrl: settings["opensearch-url"],
-        format: settings.format,
+        ...formats(to, settings.format),
         excludeTypes: settings["exclude-types"],
         skipTypes: settings["skip-types"],
         partitionsCount: settings.partitions,
@@ -56,13 +57,18 @@ export const command = declareCommand({
         existing: existingOutput(settings),
       },
       follow: from.startsWith("kafka:") ? !settings["until-end"] : settings.follow,
-      fromBeginning: settings["from-beginning"],
+      fromBeginning: settings["from-beginning"] || settings.overwrite,
       terminal,
       interrupt,
       verb: "Moved",
     });
   },
 });
+
+/** `--format` is of the lines that are written, or where none are, of those that are read. */
+function formats(to: string, format: Settings<"format">["format"]): Partial<ConnectorSettings> {
+  return isLines(to) ? { writeFormat: format } : { readFormat: format };
+}
 
 function bothEnds({ from, to }: Settings<"from" | "to">): { from: string; to: string } {
   if (from !== undefined && to !== undefined) return { from, to };

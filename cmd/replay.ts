@@ -38,7 +38,7 @@ export const command = declareCommand({
       connectors: {
         brokers: settings.brokers,
         openSearchUrl: "",
-        format: settings.format,
+        readFormat: settings.format,
         excludeTypes: settings["exclude-types"],
         partitionsCount: settings.partitions,
         compression: settings.compression,

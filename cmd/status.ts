@@ -1,4 +1,4 @@
-import type { RunStatus } from "../core/check/run_status.ts";
+import { existsSync } from "node:fs";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
 import { declareCommand } from "./cli/declare.ts";
@@ -26,21 +26,29 @@ export const command = declareCommand({
       compression: "none",
       existing: "refuse",
     };
-    const all = await readRunStatus(settings["state-dir"], async (address) =>
-      address.startsWith("kafka:") ? (await createSource(address, options)).end : undefined,
-    );
+    const all = await readRunStatus(settings["state-dir"], async ({ address, label }) => {
+      if (address.startsWith("kafka:")) return (await createSource(address, options)).end;
+      const isFile = label !== undefined && existsSync(label);
+      return isFile ? (await createSource(`file:${label}`, options)).end : undefined;
+    });
     const runs = all.filter(
-      (run) =>
-        (!given.has("topic") || endsWithName(run.source, settings.topic.join(","))) &&
-        (!given.has("index") || endsWithName(run.sink, settings.index)),
+      ({ source, sink }) =>
+        (!given.has("topic") || isOf([source, sink], settings.topic.join(","))) &&
+        (!given.has("index") || isOf([sink], settings.index)),
     );
     if (terminal.json) terminal.result(JSON.stringify({ runs }));
-    else terminal.result(statusTable(runs, settings["state-dir"]));
-    return 0;
+    else
+      terminal.result(
+        statusTable(runs, {
+          stateDir: settings["state-dir"],
+          othersCount: all.length - runs.length,
+        }),
+      );
+    return runs.every(({ can_go_on: canGoOn }) => canGoOn) ? 0 : 1;
   },
 });
 
-/** Whether an address is of this topic or index. A run that cannot be read is always shown. */
-function endsWithName(address: RunStatus["source"], name: string): boolean {
-  return address === "" || address.endsWith(`/${name}`);
+/** Whether one of the addresses is of this topic or index. A run that cannot be read always is. */
+function isOf(addresses: readonly string[], name: string): boolean {
+  return addresses.some((address) => address === "" || address.endsWith(`/${name}`));
 }

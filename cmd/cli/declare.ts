@@ -27,7 +27,7 @@ export type CommonSettingName = (typeof COMMON_SETTINGS)[number];
 /** What a command is called with. */
 export interface Invocation<Name extends SettingName> {
   readonly settings: Settings<Name | CommonSettingName>;
-  /** The settings that were set by a flag, in the environment or in the file. */
+  /** The settings that were set by a flag. */
   readonly given: ReadonlySet<SettingName>;
   /** Values of the positionals, by name. One that was not given is the empty text. */
   readonly positionals: Readonly<Record<string, string>>;
@@ -86,6 +86,11 @@ export function declareCommand<const Name extends SettingName>(
       const { interrupt } = context;
       const { values, given, terminal: opened } = resolveInvocation({ name, settings, context });
       using terminal = opened;
+      interrupt.signal.addEventListener("abort", () =>
+        terminal.log.info(
+          "Stopping: delivering what is in hand. A second interrupt stops at once.",
+        ),
+      );
       return declaration.run({
         settings: values,
         given,

@@ -5,6 +5,7 @@ import {
   resolveSettings,
   type SettingName,
   type Settings,
+  unknownVariables,
 } from "../../core/config/mod.ts";
 import type { CallContext, CommonSettingName } from "./declare.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
@@ -34,6 +35,9 @@ export function resolveInvocation<Name extends SettingName>({
   const sources = { flags, environment, file };
   const terminal = createTerminal(resolveSettings(COMMON_SETTINGS, sources));
   const values = resolveSettings([...settings, ...COMMON_SETTINGS], sources);
+  for (const { name: unknown, meant } of unknownVariables(environment)) {
+    terminal.log.warn(`${unknown} is no setting of konn${meant ? `, ${meant} is` : ""}`);
+  }
   if (file && config === undefined) terminal.log.info(`Using the settings in ${file.path}`);
-  return { values, given: givenSettings(settings, sources), terminal };
+  return { values, given: givenSettings(settings, { flags, environment: {} }), terminal };
 }

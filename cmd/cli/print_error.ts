@@ -4,11 +4,8 @@ import { useColors, writeFully } from "./terminal.ts";
 /**
  * Prints an error to stderr: what, why and what to do, for a person or as one line of JSON. It may
  * concern the very settings that say which, so these are read from where they would stand.
- *
- * A reader of stdout that went away (`konn ... | head`) is no error to speak of.
  */
 export function printError(error: unknown, argv: readonly string[]): void {
-  if (error instanceof KonnError && error.code === "OUTPUT_CLOSED") return;
   const fields = describe(error);
   const text = wantsJson(argv)
     ? JSON.stringify({ time: new Date(), level: "error", ...fields })
@@ -51,5 +48,5 @@ function wantsJson(argv: readonly string[]): boolean {
   const joined = argv.join("\n");
   const flag = /^--log-format[=\n](.*)$/m.exec(joined)?.[1];
   const chosen = flag ?? process.env["KONN_LOG_FORMAT"];
-  return chosen === "json";
+  return chosen === undefined || chosen === "" ? !process.stderr.isTTY : chosen === "json";
 }

@@ -2,8 +2,15 @@ import { formatCount, formatSeconds } from "../../core/base/format.ts";
 import type { LaneStatus, RunStatus } from "../../core/check/run_status.ts";
 
 /** What `konn status` shows to a person. */
-export function statusTable(runs: readonly RunStatus[], stateDir: string): string {
-  if (runs.length === 0) return `No run has left a checkpoint in ${stateDir} yet.`;
+export function statusTable(
+  runs: readonly RunStatus[],
+  { stateDir, othersCount }: { stateDir: string; othersCount: number },
+): string {
+  if (runs.length === 0) {
+    return othersCount === 0
+      ? `No run has left a checkpoint in ${stateDir} yet.`
+      : `No run of that name has left a checkpoint in ${stateDir}; ${othersCount} others have.`;
+  }
   return runs.map(runBlock).join("\n\n");
 }
 
@@ -17,7 +24,7 @@ function runBlock(run: RunStatus): string {
 }
 
 function lagText({ lag, lag_seconds }: RunStatus): string {
-  const count = formatCount(BigInt(lag ?? 0));
+  const count = formatCount(lag ?? 0);
   return lag_seconds ? `${count} (${formatSeconds(lag_seconds)})` : count;
 }
 
@@ -27,9 +34,9 @@ function laneRows(lanes: readonly LaneStatus[]): string[] {
     ["lane", "next", "end", "lag"],
     ...lanes.map(({ lane, next_sequence, end, lag }) => [
       lane,
-      next_sequence,
-      end ?? "?",
-      lag ?? "?",
+      String(next_sequence),
+      String(end ?? "?"),
+      String(lag ?? "?"),
     ]),
   ];
   const laneWidth = Math.max(...rows.map(([lane = ""]) => lane.length));

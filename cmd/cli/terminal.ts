@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { KonnError } from "../../core/base/errors.ts";
+import { KonnError, messageOf } from "../../core/base/errors.ts";
 import type { Settings } from "../../core/config/mod.ts";
 import { createLogger } from "../../core/observe/logger.ts";
 import type { Logger } from "../../core/observe/observer.ts";
@@ -73,7 +73,7 @@ export function writeFully(descriptor: 1 | 2, text: string): void {
     } catch (error) {
       if (codeOf(error) === "EAGAIN") Bun.sleepSync(1);
       else if (codeOf(error) === "EPIPE") throw outputClosed(error);
-      else throw error;
+      else throw outputUnwritable(error);
     }
   }
 }
@@ -83,6 +83,14 @@ function outputClosed(cause: unknown): KonnError {
     code: "OUTPUT_CLOSED",
     kind: "failed",
     cause,
+  });
+}
+
+function outputUnwritable(cause: unknown): KonnError {
+  return new KonnError(`Cannot write the output: ${messageOf(cause)}`, {
+    code: "OUTPUT_UNWRITABLE",
+    cause,
+    hint: "Look at the disk that it goes to.",
   });
 }
 

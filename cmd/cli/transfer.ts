@@ -33,7 +33,8 @@ export interface TransferOptions {
 export interface ConnectorSettings {
   readonly brokers: readonly string[];
   readonly openSearchUrl: string;
-  readonly format?: "event" | "record" | undefined;
+  readonly readFormat?: "event" | "record" | undefined;
+  readonly writeFormat?: "event" | "record" | undefined;
   readonly excludeTypes?: readonly string[] | undefined;
   readonly partitionsCount?: number | undefined;
   readonly compression?: "none" | "gzip" | "snappy" | "lz4" | "zstd";
@@ -47,7 +48,8 @@ export interface ConnectorSettings {
 export async function transfer(options: TransferOptions): Promise<number> {
   const { from, to, settings, connectors, terminal, interrupt, follow } = options;
   if (terminal.json && to === "-") throw jsonOverData();
-  const { createSink, createSource } = await import("../../core/connectors/mod.ts");
+  const { createSink, createSource, refuseSameFile } = await import("../../core/connectors/mod.ts");
+  refuseSameFile(from, to);
   const { runWhenReady } = await import("../../core/pipeline/mod.ts");
   const observer = createRunObserver(terminal.log);
   const pacer = await createPacer(settings);
@@ -81,6 +83,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
   const summary = await runWhenReady(prepare, { waitMs, observer, stop: interrupt.signal });
   terminal.progress[Symbol.dispose]();
   if (summary) printSummary(summary, options);
+  if (summary && connectors.excludeTypes) warnOfIdleExclusion(summary, options);
   else terminal.note("Stopped before anything was read.");
   return summary?.complete || follow ? 0 : interrupt.exitCode();
 }
@@ -97,9 +100,19 @@ async function createPacer({
   return paceByEventTime(speed, ({ messages: [message] }) => message && eventTimeMs(message));
 }
 
-function printSummary(summary: RunSummary, { verb, terminal, from, to }: TransferOptions): void {
+function printSummary(summary: RunSummary, options: TransferOptions): void {
+  const { verb, terminal, from, to, follow } = options;
   if (terminal.json) terminal.result(JSON.stringify(summaryJson(summary)));
-  else terminal.note(summaryText(summary, { verb, from: placeOf(from), to: placeOf(to) }));
+  else terminal.note(summaryText(summary, { verb, follow, from: placeOf(from), to: placeOf(to) }));
+}
+
+/** Whoever leaves out secrets has to hear that a misspelt type left out nothing. */
+function warnOfIdleExclusion({ skipped, events }: RunSummary, options: TransferOptions): void {
+  if (events === 0 || skipped["excluded_type"]) return;
+  const types = options.connectors.excludeTypes?.join(", ") ?? "";
+  options.terminal.log.warn("--exclude-types left out nothing: no event has such a type", {
+    types,
+  });
 }
 
 /** The summary as scripts read it. The names are part of konn's interface. */
@@ -113,7 +126,7 @@ export function summaryJson(summary: RunSummary): object {
 /** The summary as a person reads it. */
 export function summaryText(
   summary: RunSummary,
-  { verb, from, to }: { verb: string; from: string; to: string },
+  { verb, from, to, follow }: { verb: string; from: string; to: string; follow: boolean },
 ): string {
   const { events, written, deleted, skipped, deadLetters, retries, seconds } = summary;
   if (events === 0) return `Nothing new in ${from}${summary.resumed ? " since the last run" : ""}.`;
@@ -125,7 +138,8 @@ export function summaryText(
     const details = reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(", ");
     parts.push(`${formatCount(skippedCount)} skipped (${details})`);
   }
-  parts.push(`${formatCount(deadLetters)} dead letters`);
+  const place = deadLetters > 0 ? ` (${summary.deadLettersPath})` : "";
+  parts.push(`${counted(deadLetters, "dead letter")}${place}`);
   if (summary.droppedFields > 0)
     parts.push(`${formatCount(summary.droppedFields)} fields left out`);
   if (summary.unavailableKeys > 0) {
@@ -134,13 +148,18 @@ export function summaryText(
   if (retries > 0) parts.push(`${formatCount(retries)} ${retries === 1 ? "retry" : "retries"}`);
   const perSecond = formatCount(Math.round(events / Math.max(seconds, 0.001)));
   const time = `${formatSeconds(seconds)} (${perSecond}/s)`;
-  const state = summary.complete ? "" : " Stopped before the end; the next run goes on from here.";
-  return `${verb} ${formatCount(events)} events from ${from} to ${to} in ${time}: ${parts.join(", ")}.${state}`;
+  const isCut = !summary.complete && !follow;
+  const state = isCut ? " Stopped before the end; the next run goes on from here." : "";
+  return `${verb} ${counted(events, "event")} from ${from} to ${to} in ${time}: ${parts.join(", ")}.${state}`;
 }
 
 /** A URL as a person would write it: a file by its path. */
 function placeOf(url: string): string {
-  return url.replace(/^file:/, "");
+  return url.replace(/^file:/, "").replace(/^dry-run:.*/, "nowhere (--dry-run)");
+}
+
+function counted(count: number, name: string): string {
+  return `${formatCount(count)} ${name}${count === 1 ? "" : "s"}`;
 }
 
 function jsonOverData(): KonnError {

@@ -1,6 +1,7 @@
 import { KonnError, messageOf } from "../base/errors.ts";
 import { type Checkpoint, type ListedCheckpoint, listCheckpoints } from "../checkpoint/mod.ts";
-import type { Lane, Source } from "../connector/mod.ts";
+import { identityDifference } from "../connector/identity.ts";
+import { type Lane, NO_TIMESTAMP, type Source, type StreamIdentity } from "../connector/mod.ts";
 import { deadLettersPath, readDeadLetters } from "../dead_letter/dead_letter_file.ts";
 
 /** How far one run has come: what is on disk, and what its source says now. */
@@ -13,20 +14,25 @@ export interface RunStatus {
   readonly saved_at: string | null;
   readonly lanes: readonly LaneStatus[];
   /** Sequences that are not delivered yet, over all lanes; null where no end is known. */
-  readonly lag: string | null;
+  readonly lag: number | null;
   /** Age of the oldest event that is not delivered yet; 0 without lag, null where unknown. */
   readonly lag_seconds: number | null;
   readonly dead_letters: number;
   /** Why something is missing: a damaged checkpoint, a source that cannot be reached. */
   readonly problem: string | null;
+  /** False when the next run would be refused: a damaged checkpoint, another source. */
+  readonly can_go_on: boolean;
 }
 
 export interface LaneStatus {
   readonly lane: Lane;
-  readonly next_sequence: string;
-  readonly end: string | null;
-  readonly lag: string | null;
+  readonly next_sequence: number;
+  readonly end: number | null;
+  readonly lag: number | null;
 }
+
+/** Makes the source of a checkpoint, or nothing where it cannot be opened again. */
+export type OpenSource = (stream: StreamIdentity) => Promise<Source | undefined>;
 
 /** How long one source may take to say where it ends. */
 const SOURCE_TIMEOUT_MS = 5_000;
@@ -34,12 +40,10 @@ const SOURCE_TIMEOUT_MS = 5_000;
 /**
  * Reads what runs have left in a state folder and asks their sources for their ends. A source that
  * cannot be reached costs its lag only.
- *
- * @param openSource makes the source of an address, or nothing where an address cannot be opened
  */
 export async function readRunStatus(
   stateDir: string,
-  openSource: (address: string) => Promise<Source | undefined>,
+  openSource: OpenSource,
 ): Promise<readonly RunStatus[]> {
   return Promise.all(
     listCheckpoints(stateDir).map((listed) => statusOf(stateDir, listed, openSource)),
@@ -49,13 +53,13 @@ export async function readRunStatus(
 async function statusOf(
   stateDir: string,
   { name, checkpoint }: ListedCheckpoint,
-  openSource: (address: string) => Promise<Source | undefined>,
+  openSource: OpenSource,
 ): Promise<RunStatus> {
   const dead_letters = readDeadLetters(deadLettersPath(stateDir, name)).length;
   if (checkpoint instanceof KonnError) return unreadable(name, dead_letters, checkpoint);
   const live = await askSource(checkpoint, openSource);
   const lanes = laneStatus(checkpoint, live.ends);
-  const lags = lanes.flatMap(({ lag }) => (lag === null ? [] : [BigInt(lag)]));
+  const lag = lanes.reduce((sum, lane) => sum + (lane.lag ?? 0), 0);
   return {
     name,
     source: checkpoint.source.address,
@@ -63,10 +67,11 @@ async function statusOf(
     sink: checkpoint.sink.address,
     saved_at: checkpoint.savedAt.toISOString(),
     lanes,
-    lag: live.ends ? String(lags.reduce((sum, lag) => sum + lag, 0n)) : null,
+    lag: live.ends ? lag : null,
     lag_seconds: live.lagSeconds,
     dead_letters,
     problem: live.problem,
+    can_go_on: live.canGoOn,
   };
 }
 
@@ -74,25 +79,28 @@ interface LiveSource {
   readonly ends: ReadonlyMap<Lane, bigint> | undefined;
   readonly lagSeconds: number | null;
   readonly problem: string | null;
+  readonly canGoOn: boolean;
 }
 
-async function askSource(
-  checkpoint: Checkpoint,
-  openSource: (address: string) => Promise<Source | undefined>,
-): Promise<LiveSource> {
+async function askSource(checkpoint: Checkpoint, openSource: OpenSource): Promise<LiveSource> {
+  const unknown = { ends: undefined, lagSeconds: null, problem: null, canGoOn: true };
   try {
-    await using source = await openSource(checkpoint.source.address);
-    if (!source) return { ends: undefined, lagSeconds: null, problem: null };
+    await using source = await openSource(checkpoint.source);
+    if (!source) return unknown;
     const stop = AbortSignal.timeout(SOURCE_TIMEOUT_MS);
-    await source.open(stop);
+    const { address, identity } = await source.open(stop);
+    if (address !== checkpoint.source.address) return unknown;
+    const difference = identityDifference(checkpoint.source.identity, identity);
+    if (difference !== undefined) {
+      const problem = `the source is not what it was: ${difference}`;
+      return { ...unknown, problem, canGoOn: false };
+    }
     const ends = await source.ends();
-    return {
-      ends,
-      lagSeconds: await lagSeconds(source, checkpoint, { ends, stop }),
-      problem: null,
-    };
+    const seconds = await lagSeconds(source, checkpoint, { ends, stop });
+    return { ends, lagSeconds: seconds, problem: null, canGoOn: true };
   } catch (error) {
-    return { ends: undefined, lagSeconds: null, problem: messageOf(error) };
+    const mayPass = !(error instanceof KonnError) || error.mayPass;
+    return { ...unknown, problem: messageOf(error), canGoOn: mayPass };
   }
 }
 
@@ -107,7 +115,7 @@ async function lagSeconds(
   const from = new Map([...lanes].map(([lane, at]) => [lane, at.position]));
   for await (const { messages } of source.read({ from, stop, maxEventsCount: 1 })) {
     const [first] = messages;
-    if (!first) continue;
+    if (!first || first.timestampMs === NO_TIMESTAMP) continue;
     return Math.max(0, Math.round((Date.now() - first.timestampMs) / 1_000));
   }
   return null;
@@ -123,9 +131,9 @@ function laneStatus(
     const end = ends?.get(lane);
     return {
       lane,
-      next_sequence: String(next),
-      end: end === undefined ? null : String(end),
-      lag: end === undefined ? null : String(end > next ? end - next : 0n),
+      next_sequence: Number(next),
+      end: end === undefined ? null : Number(end),
+      lag: end === undefined ? null : Number(end > next ? end - next : 0n),
     };
   });
 }
@@ -142,5 +150,6 @@ function unreadable(name: string, dead_letters: number, error: KonnError): RunSt
     lag_seconds: null,
     dead_letters,
     problem: error.message,
+    can_go_on: false,
   };
 }

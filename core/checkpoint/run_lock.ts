@@ -53,7 +53,7 @@ function heldByAnother(path: string): KonnError {
   }
   return new KonnError(`Cannot start: ${holder} is running the same source and sink`, {
     code: "RUN_LOCKED",
-    hint: "Stop it first. To share the work of one topic use `konn sync --group NAME`.",
+    hint: "Stop it first, or give this one another --state-dir if it is meant to run beside it.",
   });
 }
 

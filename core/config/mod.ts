@@ -1,5 +1,10 @@
 export { readConfigFile, type ConfigFile, type RawValue } from "./config_file.ts";
-export { givenSettings, resolveSettings, type SettingSources } from "./resolve.ts";
+export {
+  givenSettings,
+  resolveSettings,
+  unknownVariables,
+  type SettingSources,
+} from "./resolve.ts";
 export {
   COMMON_SETTINGS,
   environmentName,

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { KonnError } from "../base/errors.ts";
+import { suggest } from "../base/suggest.ts";
 import type { RawValue } from "./config_file.ts";
 import {
   environmentName,
@@ -8,6 +9,9 @@ import {
   type SettingName,
   type Settings,
 } from "./settings.ts";
+
+/** Variables of the project's own tests and of its Compose file. */
+const OTHER_VARIABLES = /^KONN_(TEST|SERVICES|COMPOSE|MUTATIONS)_/;
 
 /** The places where a setting can be set. The first that has it wins; the default comes last. */
 export interface SettingSources {
@@ -39,6 +43,17 @@ export function givenSettings(
   sources: SettingSources,
 ): ReadonlySet<SettingName> {
   return new Set(names.filter((name) => find(name, sources) !== undefined));
+}
+
+/** Variables that look like settings and are none, each with the name that was probably meant. */
+export function unknownVariables(
+  environment: SettingSources["environment"],
+): readonly { readonly name: string; readonly meant: string | undefined }[] {
+  const known = Object.keys(SETTINGS).map(environmentName);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith("KONN_") && !known.includes(name))
+    .filter((name) => !OTHER_VARIABLES.test(name))
+    .map((name) => ({ name, meant: suggest(name, known) }));
 }
 
 function resolveSetting(name: SettingName, sources: SettingSources): unknown {

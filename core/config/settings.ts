@@ -29,8 +29,8 @@ export interface Setting<Value> {
  * A default belongs to the setting, so it is the same for all commands.
  */
 export const SETTINGS = {
-  from: optional(text, "URL", "where events come from"),
-  to: optional(text, "URL", "where events go to"),
+  from: optional(text, "URL", "where events come from: FILE, -, kafka:TOPIC"),
+  to: optional(text, "URL", "where events go to: FILE, -, kafka:TOPIC, opensearch:INDEX"),
   brokers: withDefault(brokers, "HOST:PORT,...", "Kafka brokers to begin with", "localhost:9092"),
   topic: withDefault(topics, "NAME", "Kafka topic; sync reads several: a,b", "cdc-events"),
   partitions: optional(count(1), "N", "partitions of a topic that konn makes (default: 3)"),
@@ -45,11 +45,11 @@ export const SETTINGS = {
   format: optional(
     choice(["event", "record"]),
     "FORMAT",
-    "of JSON lines: event, record (kcat -J); read: told by look",
+    "of JSON lines: event, record (kcat -J); when reading told by look",
   ),
   append: toggle("add to an output file that exists"),
   overwrite: toggle("replace an output file that exists"),
-  "from-beginning": toggle("build a new index from the start of the topic"),
+  "from-beginning": toggle("start over: build a new index from the topic's start"),
   again: toggle("send a file that was replayed already once more"),
   "until-end": toggle("stop at the end that the topic has now"),
   follow: toggle("go on when the end of the file is reached"),

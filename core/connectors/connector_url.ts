@@ -10,7 +10,7 @@ export interface ConnectorUrl {
 }
 
 /** Two letters at least, so that a drive of Windows is a path. */
-const SCHEME = /^([a-z]{2,}):(.*)$/s;
+const SCHEME = /^([a-z][a-z-]+):(.*)$/s;
 const AUTHORITY = /^\/\/([^/]*)\/(.+)$/s;
 
 /**
@@ -33,6 +33,12 @@ export function parseConnectorUrl(url: string): ConnectorUrl {
     });
   }
   return named(scheme, hosts, name);
+}
+
+/** Whether a URL is of lines, in a file or in a pipe. */
+export function isLines(url: string): boolean {
+  const { scheme } = parseConnectorUrl(url);
+  return scheme === "file" || scheme === "-";
 }
 
 function named(scheme: string, hosts: string | undefined, name: string): ConnectorUrl {

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import { KonnError } from "../base/errors.ts";
 import { suggest } from "../base/suggest.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
@@ -12,7 +14,10 @@ export interface ConnectorOptions {
   readonly openSearchUrl: string;
   /** Whether the source goes on when it has reached its end. */
   readonly follow: boolean;
-  readonly format?: "event" | "record" | undefined;
+  /** What the lines of a source are; told by their look where it is not said. */
+  readonly readFormat?: "event" | "record" | undefined;
+  /** What the lines of a sink are to be: records where it is not said. */
+  readonly writeFormat?: "event" | "record" | undefined;
   readonly excludeTypes?: readonly string[] | undefined;
   readonly partitionsCount?: number | undefined;
   readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
@@ -41,13 +46,13 @@ interface Connector {
 }
 
 const FILE: Connector = {
-  source: async ({ name }, { format, follow, excludeTypes, observer }) => {
+  source: async ({ name }, { readFormat, follow, excludeTypes, observer }) => {
     const { createJsonlSource } = await import("./jsonl/reader.ts");
-    return createJsonlSource({ path: name, format, follow, excludeTypes, observer });
+    return createJsonlSource({ path: name, format: readFormat, follow, excludeTypes, observer });
   },
-  sink: async ({ name }, { format = "record", existing, observer }) => {
+  sink: async ({ name }, { writeFormat = "record", existing, observer }) => {
     const { createJsonlSink } = await import("./jsonl/writer.ts");
-    return createJsonlSink({ path: name, format, existing, observer });
+    return createJsonlSink({ path: name, format: writeFormat, existing, observer });
   },
   resumable: true,
   unit: "bytes",
@@ -161,6 +166,24 @@ function openSearchAddress(
 ): string {
   if (hosts === undefined) return openSearchUrl;
   return `${scheme === "opensearchs" ? "https" : "http"}://${hosts}`;
+}
+
+/** Throws when both ends are one file: writing would destroy what is read. */
+export function refuseSameFile(from: string, to: string): void {
+  const [source, sink] = [parseConnectorUrl(from), parseConnectorUrl(to)];
+  if (source.scheme !== "file" || sink.scheme !== "file") return;
+  if (fileIdentity(source.name) !== fileIdentity(sink.name)) return;
+  throw new KonnError(`Cannot read and write ${source.name} at the same time`, {
+    code: "SAME_PLACE",
+    kind: "usage",
+    hint: "Name another file with --to.",
+  });
+}
+
+/** The file behind a path, links and hard links included. */
+function fileIdentity(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return found ? `${found.dev} ${found.ino}` : resolve(path);
 }
 
 function findConnector({ scheme }: ConnectorUrl): Connector {

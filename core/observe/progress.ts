@@ -81,7 +81,7 @@ export function formatProgress(progress: Progress): string {
     return [...parts, `lag ${formatCount(remainingSequences)} ${progress.lagUnit}`].join("  ");
   }
   const total = settledSequences + remainingSequences;
-  if (hasEnds && total > 0n && remainingSequences > 0n) {
+  if (hasEnds && settledSequences > 0n && remainingSequences > 0n) {
     parts.push(`${(settledSequences * 100n) / total} %`);
     const secondsPerSequence = seconds / Math.max(Number(settledSequences), 1);
     parts.push(`${formatSeconds(secondsPerSequence * Number(remainingSequences))} left`);

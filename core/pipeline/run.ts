@@ -3,6 +3,7 @@ import {
   type Checkpoint,
   type LanePosition,
   openRunState,
+  type RunAddresses,
   runName,
   type RunState,
 } from "../checkpoint/mod.ts";
@@ -45,6 +46,9 @@ export interface RunOptions {
 
 const ENDS_INTERVAL_MS = 2_000;
 
+const START_OVER_HINT =
+  "Start over: sync and pipe --from-beginning, replay --again. Or use another --state-dir.";
+
 /**
  * Moves everything from a source to a sink: source -> sink -> dead letters -> checkpoint -> commit.
  * Resolves when a bounded source has ended, when `maxEventsCount` is reached, or after `stop`.
@@ -59,6 +63,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   const tally = new RunTally(options.observer);
   const stream = await source.open(options.stop);
   const addresses = { source: stream.address, sink: sink.address };
+  refuseSamePlace(addresses);
   using state = options.resumable ? openRunState(options.stateDir, addresses) : undefined;
   using deadLetters = new DeadLetterFile(options.stateDir, runName(addresses));
   const checkpoint = options.fromBeginning ? undefined : state?.load();
@@ -85,7 +90,10 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     throw error;
   });
   await delivery.finish(readToTheEnd);
-  return tally.summary({ complete: !options.stop.aborted || readToTheEnd });
+  return tally.summary({
+    complete: !options.stop.aborted || readToTheEnd,
+    deadLettersPath: deadLetters.path,
+  });
 }
 
 /** Keeps the ends of a source that is followed up to date, as far as it answers. */
@@ -135,7 +143,17 @@ async function openSink(
   if (difference === undefined) return opening;
   throw new KonnError(`Cannot go on into ${sink.address}: it is not what it was, ${difference}`, {
     code: "SINK_CHANGED",
-    hint: "Start over with --from-beginning, or use another --state-dir.",
+    hint: START_OVER_HINT,
+  });
+}
+
+/** A topic that is copied into itself never ends. */
+function refuseSamePlace({ source, sink }: RunAddresses): void {
+  if (source !== sink) return;
+  throw new KonnError(`Cannot move events from ${source} to itself`, {
+    code: "SAME_PLACE",
+    kind: "usage",
+    hint: "Name another sink.",
   });
 }
 
@@ -144,7 +162,7 @@ function refuseAnotherStream(checkpoint: Checkpoint, stream: StreamIdentity): vo
   if (difference === undefined) return;
   throw new KonnError(`Cannot go on from ${stream.address}: it is not what it was, ${difference}`, {
     code: "SOURCE_CHANGED",
-    hint: "Start over with --from-beginning, or use another --state-dir.",
+    hint: START_OVER_HINT,
   });
 }
 

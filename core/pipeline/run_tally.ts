@@ -25,15 +25,17 @@ export interface RunSummary {
   readonly deleted: number;
   readonly skipped: Readonly<Record<string, number>>;
   readonly deadLetters: number;
+  /** The file that they are in, with those of earlier runs. */
+  readonly deadLettersPath: string;
   readonly retries: number;
   /** Rows whose value the stream did not send, and values that had no place in their document. */
   readonly unavailableKeys: number;
   readonly droppedFields: number;
   readonly seconds: number;
   /** For each lane the sequence below which everything is settled. */
-  readonly positions: Readonly<Record<Lane, string>>;
+  readonly positions: Readonly<Record<Lane, number>>;
   /** The sequence at the end of each lane, as last heard, where the source knows it. */
-  readonly ends: Readonly<Record<Lane, string>>;
+  readonly ends: Readonly<Record<Lane, number>>;
 }
 
 /** Dead letters that are named in the log; the rest is in the file. */
@@ -127,7 +129,10 @@ export class RunTally {
     };
   }
 
-  summary({ complete }: { complete: boolean }): RunSummary {
+  summary({
+    complete,
+    deadLettersPath,
+  }: Pick<RunSummary, "complete" | "deadLettersPath">): RunSummary {
     return {
       complete,
       resumed: this.#start.size > 0,
@@ -136,14 +141,15 @@ export class RunTally {
       deleted: this.#deleted,
       skipped: { ...this.#skipped },
       deadLetters: this.#deadLetters,
+      deadLettersPath,
       retries: this.#observer.retriesCount,
       unavailableKeys: this.#unavailableKeysCount,
       droppedFields: this.#droppedFields,
       seconds: this.#seconds(),
       positions: Object.fromEntries(
-        [...this.#positions].map(([lane, at]) => [lane, String(at.nextSequence)]),
+        [...this.#positions].map(([lane, at]) => [lane, Number(at.nextSequence)]),
       ),
-      ends: Object.fromEntries([...this.#ends].map(([lane, end]) => [lane, String(end)])),
+      ends: Object.fromEntries([...this.#ends].map(([lane, end]) => [lane, Number(end)])),
     };
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import packageJson from "../../package.json" with { type: "json" };
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { KONN, konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
@@ -49,7 +49,7 @@ describe("the command line", () => {
     [["sync", "replay"], "takes no arguments"],
     [["replay"], "without FILE"],
     [["replay", "a", "b"], "takes one argument"],
-    [["replay", "a", "--limit", "many"], 'Cannot use --limit "many": expected a whole number'],
+    [["replay", "a", "--limit", "many"], "expected a whole number"],
     [["replay", "a", "--rate", "5/s", "--speed", "2x"], "together"],
     [["replay", "a", "--topic", "a,b"], "several topics"],
     [["sync", "--config", "missing.toml"], "missing.toml"],
@@ -183,6 +183,37 @@ describe("the command line", () => {
     child.kill("SIGINT");
     expect(await child.exited).toBe(130);
     closeSync(unread);
+  });
+
+  test("sync --dry-run counts what a sync would write, and leaves nothing behind", async () => {
+    using own = new TemporaryFolder();
+    const topic = uniqueName("dry");
+    await run("replay", SAMPLE, "--topic", topic);
+    const args = ["sync", "--topic", topic, "--index", topic, "--until-end", "--dry-run", "--json"];
+    for (const _time of [1, 2]) {
+      const { exitCode, stdout } = await konn(args, { cwd: own.path, environment });
+      expect(exitCode).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ events: 726, written: 82 });
+    }
+    expect(readdirSync(own.path)).toEqual([]);
+  });
+
+  test("a variable that is no setting, and an exclusion that excludes nothing, are said", async () => {
+    const topic = uniqueName("typo");
+    const args = ["replay", SAMPLE, "--topic", topic, "--exclude-types", "keyz"];
+    const { stderr } = await konn(args, {
+      cwd: folder.path,
+      environment: { ...environment, KONN_TOPC: "x" },
+    });
+    expect(stderr).toContain("KONN_TOPC is no setting of konn, KONN_TOPIC is");
+    expect(stderr).toContain("--exclude-types left out nothing");
+  });
+
+  test("errors are JSON where nobody watches, and pretty where it is asked for", async () => {
+    const { stderr } = await run("replay", "no-such.jsonl");
+    expect(JSON.parse(stderr)).toMatchObject({ level: "error", code: "FILE_NOT_FOUND" });
+    const pretty = await run("replay", "no-such.jsonl", "--log-format", "pretty");
+    expect(pretty.stderr).toStartWith("✖ Cannot read no-such.jsonl: no such file [FILE_NOT_FOUND]");
   });
 
   test("--rate paces evenly", async () => {

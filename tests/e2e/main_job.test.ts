@@ -149,7 +149,7 @@ describe("the main job", () => {
     const { runs } = JSON.parse(stdout);
     expect(runs).toHaveLength(2);
     const syncRun = runs.find(({ sink }: { sink: string }) => sink.endsWith(`/${index}`));
-    expect(syncRun).toMatchObject({ lag: "0", lag_seconds: 0, dead_letters: 0, problem: null });
+    expect(syncRun).toMatchObject({ lag: 0, lag_seconds: 0, dead_letters: 0, problem: null });
     const text = await run("status");
     expect(text.stdout).toContain(`/${topic} -> opensearch://`);
   });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { documentsOf } from "./index_reader.ts";
@@ -116,11 +116,46 @@ describe("konn pipe", () => {
     expect(await readTopic(topic)).toHaveLength(726);
   });
 
+  test("never writes into the file that it reads, by whatever name", async () => {
+    const file = folder.file("both.jsonl");
+    const content = readFileSync(SAMPLE);
+    writeFileSync(file, content);
+    symlinkSync(file, folder.file("link.jsonl"));
+    const result = await run(["pipe", "--from", file, "--to", "link.jsonl", "--overwrite"]);
+    expect(result.exitCode).toBe(2);
+    expect(readFileSync(file).equals(content)).toBe(true);
+  });
+
+  test("a topic is not copied into itself", async () => {
+    const topic = await seeded();
+    const result = await run(["pipe", "--from", `kafka:${topic}`, "--to", `kafka:${topic}`]);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain("SAME_PLACE");
+  });
+
+  test("--overwrite begins anew, and events become records by --format", async () => {
+    const file = folder.file("records.jsonl");
+    const args = ["pipe", "--from", SAMPLE, "--to", file, "--format", "record", "--json"];
+    expect(JSON.parse((await run(args)).stdout)).toMatchObject({ written: 726 });
+    writeFileSync(file, "");
+    expect(JSON.parse((await run([...args, "--overwrite"])).stdout)).toMatchObject({
+      written: 726,
+    });
+    const [first = ""] = readFileSync(file, "utf8").split("\n");
+    expect(JSON.parse(first)).toMatchObject({ payload: expect.stringContaining("before") });
+  });
+
   test("kafka -> stdout ends quietly when its reader goes away", async () => {
     const topic = uniqueName("head");
     await run(["replay", SAMPLE, "--topic", topic]);
     const child = Bun.spawn({
-      cmd: ["sh", "-c", `"$KONN" pipe --from kafka:${topic} --to - | head -n 1`],
+      cmd: [
+        "bash",
+        "-o",
+        "pipefail",
+        "-c",
+        `"$KONN" pipe --from kafka:${topic} --to - | head -n 1`,
+      ],
       cwd: folder.path,
       env: { ...environment, PATH: process.env["PATH"], KONN: (await import("./konn.ts")).KONN },
       stdio: ["ignore", "pipe", "pipe"],
@@ -139,6 +174,8 @@ describe("konn pipe", () => {
     [["--from", "a.jsonl"], "without --to"],
     [["--from", "a.jsonl", "--to", "-", "--json"], "stdout holds the events"],
     [["--from", "a.jsonl", "--to", "b", "--append", "--overwrite"], "together"],
+    [["--from", "a.jsonl", "--to", "./a.jsonl", "--overwrite"], "SAME_PLACE"],
+    [["--from", "a.jsonl", "--to", "b.jsonl.gz"], "OUTPUT_NOT_COMPRESSED"],
   ])("%p is wrong usage", async (args, expected) => {
     const { exitCode, stderr, stdout } = await run(["pipe", ...args]);
     expect([exitCode, stdout]).toEqual([2, ""]);

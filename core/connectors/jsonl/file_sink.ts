@@ -9,6 +9,7 @@ import type {
   SinkOpenOptions,
   WriteReport,
 } from "../../connector/mod.ts";
+import type { Observer } from "../../observe/observer.ts";
 import { systemCode } from "./file_errors.ts";
 import { formatBatch } from "./format_lines.ts";
 import type { LineFormat } from "./position.ts";
@@ -17,6 +18,7 @@ export interface FileSinkOptions {
   readonly path: string;
   readonly format: LineFormat;
   readonly existing: "refuse" | "append" | "overwrite";
+  readonly observer: Observer;
 }
 
 const LINE_FEED = Buffer.from("\n");
@@ -109,6 +111,11 @@ export class FileSink implements Sink {
     if (!(await endsLineAt(file, length))) {
       throw outputChanged(path, `no line ends at byte ${length}, where one did`);
     }
+    if (size > length) {
+      this.#options.observer.log.warn(`Cut from ${path} what stood behind the last checkpoint`, {
+        bytes: size - length,
+      });
+    }
     await file.truncate(length);
     return length;
   }
@@ -188,7 +195,7 @@ async function writeFully(file: FileHandle, bytes: Buffer, at: number | null): P
 function outputChanged(path: string, state: string): KonnError {
   return new KonnError(`Cannot go on writing to ${path}: ${state}`, {
     code: "OUTPUT_CHANGED",
-    hint: "Put the file back, or write a new one with another --state-dir.",
+    hint: "Put the file back, or begin it anew with --overwrite.",
   });
 }
 

@@ -1,4 +1,4 @@
-import { KonnError } from "../../base/errors.ts";
+import { KonnError, messageOf } from "../../base/errors.ts";
 import type { Batch, Sink, SinkOpening, WriteReport } from "../../connector/mod.ts";
 import { systemCode } from "./file_errors.ts";
 import { formatBatch } from "./format_lines.ts";
@@ -39,10 +39,18 @@ async function writeToStdout(bytes: Buffer): Promise<void> {
     await promise;
   } catch (cause) {
     if (systemCode(cause) === "EPIPE") throw outputClosed(cause);
-    throw cause;
+    throw outputUnwritable(cause);
   } finally {
     process.stdout.off("error", reject);
   }
+}
+
+function outputUnwritable(cause: unknown): KonnError {
+  return new KonnError(`Cannot write to stdout: ${messageOf(cause)}`, {
+    code: "OUTPUT_UNWRITABLE",
+    cause,
+    hint: "Look at the disk that it goes to.",
+  });
 }
 
 function outputClosed(cause: unknown): KonnError {

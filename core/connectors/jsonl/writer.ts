@@ -1,3 +1,4 @@
+import { KonnError } from "../../base/errors.ts";
 import type { Sink } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { FileSink } from "./file_sink.ts";
@@ -22,6 +23,17 @@ export interface JsonlSinkOptions {
  * `OUTPUT_CLOSED` when the reader of stdout has gone. Rejection of event lines:
  * `VALUE_NOT_ONE_LINE`; tombstones, which an event line cannot hold, are skipped.
  */
-export function createJsonlSink({ path, format, existing }: JsonlSinkOptions): Sink {
-  return path === "-" ? new StdoutSink(format) : new FileSink({ path, format, existing });
+export function createJsonlSink(options: JsonlSinkOptions): Sink {
+  refuseCompressedName(options.path);
+  return options.path === "-" ? new StdoutSink(options.format) : new FileSink(options);
+}
+
+/** A name that promises what is not in the file would mislead whoever reads it. */
+function refuseCompressedName(path: string): void {
+  if (!/\.(gz|zst)$/.test(path)) return;
+  throw new KonnError(`Cannot write ${path}: konn writes plain lines only`, {
+    code: "OUTPUT_NOT_COMPRESSED",
+    kind: "usage",
+    hint: "Write to `-` and compress what comes: konn pipe ... --to - | zstd > FILE.",
+  });
 }

@@ -31,8 +31,13 @@ export function formatAddress({ host, port }: Address): string {
 
 /** The one form in which these topics of this cluster are named in checkpoints. */
 export function canonicalAddress(brokers: readonly string[], topics: readonly string[]): string {
-  const addresses = brokers.map((broker) => formatAddress(parseAddress(broker)));
+  const addresses = brokers.map((broker) => formatAddress(oneLoopback(parseAddress(broker))));
   return `kafka://${sortedList(addresses)}/${sortedList(topics)}`;
+}
+
+/** This machine has several names and is one place. */
+function oneLoopback({ host, port }: Address): Address {
+  return { host: host === "127.0.0.1" || host === "::1" ? "localhost" : host, port };
 }
 
 function sortedList(items: readonly string[]): string {

@@ -76,6 +76,7 @@ class KafkaSink implements Sink {
       const topics = await Topics.open(client, [topic], { brokers, signal, isNew });
       const session = await ProducerSession.begin({ client, brokers, observer, signal });
       const partitionsCount = topics.facts[0]?.partitionsCount ?? 0;
+      this.#warnOfPartitions(partitionsCount);
       if (isNew) await this.#awaitLeaders(client, topics, signal);
       const sender = new Sender({
         client,
@@ -121,6 +122,15 @@ class KafkaSink implements Sink {
     this.#client?.close();
   }
 
+  #warnOfPartitions(found: number): void {
+    const { partitionsCount: wanted, topic, observer } = this.#options;
+    if (wanted === undefined || wanted === found) return;
+    observer.log.warn(`Topic ${topic} is there already, with another number of partitions`, {
+      wanted,
+      found,
+    });
+  }
+
   /** Makes the topic when it is not there. Returns whether it did. */
   async #ensureTopic(
     client: KafkaClient,
@@ -137,7 +147,7 @@ class KafkaSink implements Sink {
         `Cannot go on writing to topic ${topic} at Kafka ${brokers.join(", ")}: it is gone`,
         {
           code: "KAFKA_TOPIC_NOT_FOUND",
-          hint: "Was it deleted, or is this another cluster? Start over with --from-beginning.",
+          hint: "Was it deleted, or is this another cluster? Start over: replay --again, pipe --from-beginning.",
         },
       );
     }

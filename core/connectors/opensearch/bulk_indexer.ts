@@ -72,10 +72,7 @@ class OpenSearchSink implements Sink {
   constructor(options: OpenSearchSinkOptions) {
     this.#options = options;
     this.#skipTypes = options.skipTypes && new Set(options.skipTypes);
-    const { protocol, host, port } = new URL(options.url);
-    const defaultPort = protocol === "https:" ? ":443" : ":80";
-    const place = `${host}${port === "" ? defaultPort : ""}`;
-    this.address = `opensearch${protocol === "https:" ? "s" : ""}://${place}/${options.index}`;
+    this.address = canonicalAddress(options.url, options.index);
   }
 
   async open(options: SinkOpenOptions): Promise<SinkOpening> {
@@ -195,6 +192,16 @@ class OpenSearchSink implements Sink {
     if (this.#opened) return this.#opened;
     throw endedError(this.#options.index, "the sink was not opened");
   }
+}
+
+/** The one form in which an index is named in checkpoints, without credentials. */
+function canonicalAddress(url: string, index: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  // This machine has several names and is one place.
+  const host = hostname === "127.0.0.1" || hostname === "[::1]" ? "localhost" : hostname;
+  const isTls = protocol === "https:";
+  const defaultPort = isTls ? "443" : "80";
+  return `opensearch${isTls ? "s" : ""}://${host}:${port || defaultPort}/${index}`;
 }
 
 function endedError(index: string, state: string): KonnError {
