@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { KonnError, messageOf } from "../../core/base/errors.ts";
+import { outputError } from "../../core/base/output_errors.ts";
 import type { Settings } from "../../core/config/mod.ts";
 import { createLogger } from "../../core/observe/logger.ts";
 import type { Logger } from "../../core/observe/observer.ts";
@@ -72,26 +72,9 @@ export function writeFully(descriptor: 1 | 2, text: string): void {
       written += writeSync(descriptor, bytes, written);
     } catch (error) {
       if (codeOf(error) === "EAGAIN") Bun.sleepSync(1);
-      else if (codeOf(error) === "EPIPE") throw outputClosed(error);
-      else throw outputUnwritable(error);
+      else throw outputError(error);
     }
   }
-}
-
-function outputClosed(cause: unknown): KonnError {
-  return new KonnError("Cannot write the output: its reader has gone", {
-    code: "OUTPUT_CLOSED",
-    kind: "failed",
-    cause,
-  });
-}
-
-function outputUnwritable(cause: unknown): KonnError {
-  return new KonnError(`Cannot write the output: ${messageOf(cause)}`, {
-    code: "OUTPUT_UNWRITABLE",
-    cause,
-    hint: "Look at the disk that it goes to.",
-  });
 }
 
 function codeOf(error: unknown): unknown {

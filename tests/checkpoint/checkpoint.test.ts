@@ -11,6 +11,7 @@ import {
 } from "../../core/checkpoint/mod.ts";
 import { identityDifference } from "../../core/connector/identity.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
+import { thrownBy } from "../fakes/thrown_by.ts";
 
 const ADDRESSES = {
   source: "kafka://localhost:9092/cdc-events",
@@ -23,15 +24,6 @@ const CHECKPOINT: Checkpoint = {
   lanes: new Map([["cdc-events/0", { position: "12", nextSequence: 12n }]]),
   savedAt: new Date("2026-01-02T03:04:05.678Z"),
 };
-
-function thrownBy(action: () => unknown): KonnError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof KonnError) return error;
-  }
-  throw new Error("expected a KonnError");
-}
 
 describe("parseCheckpoint()", () => {
   const text = formatCheckpoint(CHECKPOINT);

@@ -1,22 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { KonnError } from "../../core/base/errors.ts";
 import { readConfigFile, resolveSettings, type SettingSources } from "../../core/config/mod.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
+import { thrownBy } from "../fakes/thrown_by.ts";
 
 const NOTHING = { flags: new Map<string, string>(), environment: {} };
 
 function topicOf(sources: SettingSources): readonly string[] {
   return resolveSettings(["topic"], sources).topic;
-}
-
-function thrownBy(action: () => unknown): KonnError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof KonnError) return error;
-  }
-  throw new Error("expected a KonnError");
 }
 
 describe("resolveSettings()", () => {

@@ -1,6 +1,5 @@
-import { KonnError, messageOf } from "../../base/errors.ts";
+import { outputError } from "../../base/output_errors.ts";
 import type { Batch, Sink, SinkOpening, WriteReport } from "../../connector/mod.ts";
-import { systemCode } from "./file_errors.ts";
 import { formatBatch } from "./format_lines.ts";
 import type { LineFormat } from "./position.ts";
 
@@ -38,25 +37,8 @@ async function writeToStdout(bytes: Buffer): Promise<void> {
   try {
     await promise;
   } catch (cause) {
-    if (systemCode(cause) === "EPIPE") throw outputClosed(cause);
-    throw outputUnwritable(cause);
+    throw outputError(cause);
   } finally {
     process.stdout.off("error", reject);
   }
-}
-
-function outputUnwritable(cause: unknown): KonnError {
-  return new KonnError(`Cannot write to stdout: ${messageOf(cause)}`, {
-    code: "OUTPUT_UNWRITABLE",
-    cause,
-    hint: "Look at the disk that it goes to.",
-  });
-}
-
-function outputClosed(cause: unknown): KonnError {
-  return new KonnError("Cannot write to stdout: its reader has gone", {
-    code: "OUTPUT_CLOSED",
-    kind: "failed",
-    cause,
-  });
 }

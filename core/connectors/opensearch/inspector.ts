@@ -13,6 +13,7 @@ import {
   recordOf,
 } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
+import { documentSource } from "./pending_document.ts";
 
 /** Documents of at most some tens of KiB: a page stays well below 32 MiB. */
 const PAGE_DOCUMENTS_COUNT = 1_000;
@@ -85,9 +86,7 @@ class OpenSearchInspector implements IndexInspector {
   async repair(repairs: readonly Repair[], signal: AbortSignal): Promise<number> {
     let takenCount = 0;
     for (const { key, version, document } of repairs) {
-      const source = document
-        ? { ...document, deleted: false }
-        : { deleted: true, deleted_at: new Date().toISOString() };
+      const source = documentSource(document, new Date());
       const query = `version=${version}&version_type=external`;
       const path = `/${this.#path()}/_doc/${encodeURIComponent(key)}?${query}`;
       const answer = await this.#open().request({ method: "PUT", path, body: source }, signal);

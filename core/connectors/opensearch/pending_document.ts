@@ -12,10 +12,14 @@ export interface PendingDocument {
 /** The bulk lines that write a mutation: the document, or the tombstone of a deleted one. */
 export function bulkLines({ key, version, document }: Mutation, now: Date): Buffer {
   const action = `{"index":{"_id":${JSON.stringify(key)},"version":${version},"version_type":"external"}}`;
-  const source = document
+  return Buffer.from(`${action}\n${JSON.stringify(documentSource(document, now))}\n`);
+}
+
+/** What is stored of a document, or of the tombstone that stands for one that is gone. */
+export function documentSource(document: object | null, now: Date): object {
+  return document
     ? { ...document, deleted: false }
     : { deleted: true, deleted_at: now.toISOString() };
-  return Buffer.from(`${action}\n${JSON.stringify(source)}\n`);
 }
 
 /**
