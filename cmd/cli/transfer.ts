@@ -82,10 +82,13 @@ export async function transfer(options: TransferOptions): Promise<number> {
   const waitMs = settings.wait ?? 0;
   const summary = await runWhenReady(prepare, { waitMs, observer, stop: interrupt.signal });
   terminal.progress[Symbol.dispose]();
-  if (summary) printSummary(summary, options);
-  if (summary && connectors.excludeTypes) warnOfIdleExclusion(summary, options);
-  else terminal.note("Stopped before anything was read.");
-  return summary?.complete || follow ? 0 : interrupt.exitCode();
+  if (!summary) {
+    terminal.note("Stopped before anything was read.");
+    return follow ? 0 : interrupt.exitCode();
+  }
+  printSummary(summary, options);
+  if (connectors.excludeTypes) warnOfIdleExclusion(summary, options);
+  return summary.complete || follow ? 0 : interrupt.exitCode();
 }
 
 async function createPacer({

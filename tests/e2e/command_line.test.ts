@@ -79,9 +79,13 @@ describe("the command line", () => {
     const topic = uniqueName("streams");
     const { stdout, stderr } = await run("replay", SAMPLE, "--topic", topic);
     expect(stdout).toBe("");
-    for (const line of stderr.trimEnd().split("\n")) {
-      expect(JSON.parse(line)).toMatchObject({ time: expect.any(String), level: "info" });
-    }
+    const lines = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines).toEqual([
+      { time: expect.any(String), level: "info", message: expect.stringMatching(/^Replayed 726/) },
+    ]);
     const quiet = await run("replay", SAMPLE, "--topic", topic, "--again", "--quiet");
     expect(quiet).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
     expect(await readTopic(topic)).toHaveLength(1_452);
