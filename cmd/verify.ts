@@ -1,20 +1,30 @@
 import { formatCount, formatSeconds } from "../core/base/format.ts";
-import type { VerifyReport } from "../core/check/verify_index.ts";
+import type { VerifyOptions, VerifyReport } from "../core/check/verify_index.ts";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
-import { createRunObserver } from "../core/observe/observer.ts";
+import { createRunObserver, type Logger } from "../core/observe/observer.ts";
 import { declareCommand, type Interrupt } from "./cli/declare.ts";
 
 export const command = declareCommand({
   name: "verify",
   description: "Compare an OpenSearch index with what its Kafka topic says",
-  settings: ["brokers", "topic", "opensearch-url", "index", "skip-types", "on-truncate", "repair"],
+  settings: [
+    "brokers",
+    "topic",
+    "opensearch-url",
+    "index",
+    "skip-types",
+    "on-truncate",
+    "wait",
+    "repair",
+    "limit",
+  ],
   examples: [
     { description: "Exit code 0 when they are equal, 1 when not", command: "konn verify" },
     { description: "Write anew what differs", command: "konn verify --repair" },
     { description: "For a script", command: "konn verify --json | jq .missing" },
   ],
   async run({ settings, terminal, interrupt }) {
-    const { verifyIndex } = await import("../core/check/verify_index.ts");
+    const { verifyWhenReady } = await import("../core/check/verify_when_ready.ts");
     const { createInspector, createSource } = await import("../core/connectors/mod.ts");
     const connectors: ConnectorOptions = {
       observer: createRunObserver(terminal.log),
@@ -25,30 +35,32 @@ export const command = declareCommand({
       existing: "refuse",
     };
     const startedMs = performance.now();
-    const report = await stopped(
-      verifyIndex({
-        createSource: async () =>
-          (await createSource(`kafka:${settings.topic.join(",")}`, connectors)).end,
-        inspector: await createInspector(`opensearch:${settings.index}`, connectors),
-        onTruncate: settings["on-truncate"],
-        skipTypes: settings["skip-types"],
-        repair: settings.repair,
-        stop: interrupt.signal,
-        onProgress: ({ eventsCount, documentsCount }) =>
-          terminal.progress.update({
-            eventsCount: eventsCount + documentsCount,
-            seconds: (performance.now() - startedMs) / 1_000,
-            settledSequences: 0n,
-            remainingSequences: 0n,
-            hasEnds: false,
-          }),
-      }),
-      interrupt,
-    );
+    const prepare = async (): Promise<VerifyOptions> => ({
+      createSource: async () =>
+        (await createSource(`kafka:${settings.topic.join(",")}`, connectors)).end,
+      inspector: await createInspector(`opensearch:${settings.index}`, connectors),
+      onTruncate: settings["on-truncate"],
+      skipTypes: settings["skip-types"],
+      repair: settings.repair,
+      namedKeysCount: settings.limit,
+      stop: interrupt.signal,
+      onProgress: ({ eventsCount, documentsCount }) =>
+        terminal.progress.update({
+          eventsCount: eventsCount + documentsCount,
+          seconds: (performance.now() - startedMs) / 1_000,
+          settledSequences: 0n,
+          remainingSequences: 0n,
+          hasEnds: false,
+        }),
+    });
+    const waitMs = settings.wait ?? 0;
+    const work = verifyWhenReady(prepare, { waitMs, log: terminal.log, stop: interrupt.signal });
+    const report = await stopped(work, interrupt);
     terminal.progress[Symbol.dispose]();
     if (!report) return interrupt.exitCode();
+    warn(report, terminal.log);
     if (terminal.json) terminal.result(JSON.stringify(report));
-    else terminal.result(reportText(report, settings.index));
+    else terminal.result(reportText(report, settings));
     const differing = report.missing + report.stale + report.extra;
     return differing === 0 || report.repaired === differing ? 0 : 1;
   },
@@ -56,7 +68,7 @@ export const command = declareCommand({
 
 /** Undefined when it was interrupted: what was compared by then says nothing. */
 async function stopped<Result>(
-  work: Promise<Result>,
+  work: Promise<Result | undefined>,
   { signal }: Interrupt,
 ): Promise<Result | undefined> {
   try {
@@ -68,39 +80,65 @@ async function stopped<Result>(
   }
 }
 
-const NAMED_KEYS_COUNT = 5;
+/** Keys of a kind that a person is shown where --limit does not say how many. */
+const PRINTED_KEYS_COUNT = 5;
+
+/** What a comparison cannot put right, also where only its exit code is looked at. */
+function warn(report: VerifyReport, log: Logger): void {
+  if (report.keys_in_two_lanes > 0) {
+    log.warn("Some rows have changes in two partitions, so that their order is lost", {
+      count: report.keys_in_two_lanes,
+      first: report.ids.keys_in_two_lanes.slice(0, PRINTED_KEYS_COUNT).join(", "),
+    });
+  }
+  if (report.ahead > 0) {
+    log.warn(
+      "Somebody has written documents with versions ahead of the topic: the index will refuse the next events of their rows. Build it anew: konn sync --from-beginning",
+      { count: report.ahead },
+    );
+  }
+}
 
 /** The report as a person reads it. */
-function reportText(report: VerifyReport, index: string): string {
-  const { missing, stale, extra, repaired, events, documents, seconds } = report;
-  const verdict = missing + stale + extra === 0 ? "equals" : "differs from";
+function reportText(
+  report: VerifyReport,
+  { index, limit = PRINTED_KEYS_COUNT }: { index: string; limit?: number | undefined },
+): string {
+  const { missing, stale, extra, repaired, events, documents, seconds, ids } = report;
+  const differing = missing + stale + extra;
+  const verdict = differing === 0 ? "equals" : "differs from";
+  const section = (name: string, count: number, keys: readonly string[]) =>
+    count === 0 ? [] : sectionLines(name, count, keys.slice(0, limit));
   const lines = [
     `${index} ${verdict} its topic: ${formatCount(documents)} documents, ${formatCount(events)} events, ${formatSeconds(seconds)}`,
-    ...kind("missing", missing, report.ids.missing),
-    ...kind("stale", stale, report.ids.stale),
-    ...kind("extra", extra, report.ids.extra),
+    ...section("missing", missing, ids.missing),
+    ...section("stale", stale, ids.stale),
+    ...section("extra", extra, ids.extra),
+    ...section("unrecoverable", report.unrecoverable, ids.unrecoverable),
   ];
   if (report.unrecoverable > 0) {
-    lines.push(...kind("unrecoverable", report.unrecoverable, report.ids.unrecoverable));
     lines.push("    Debezium never sent their values. REPLICA IDENTITY FULL, an incremental");
     lines.push("    snapshot or the ReselectColumns post-processor would.");
   }
-  if (report.refused > 0) lines.push(...kind("refused", report.refused, report.ids.refused));
-  if (report.keys_in_two_lanes > 0) {
-    lines.push(
-      ...kind("in two partitions", report.keys_in_two_lanes, report.ids.keys_in_two_lanes),
-    );
+  lines.push(...section("refused", report.refused, ids.refused));
+  lines.push(...section("in two partitions", report.keys_in_two_lanes, ids.keys_in_two_lanes));
+  if (repaired > 0) lines.push(sectionHead("repaired", repaired));
+  if (repaired > 0 && repaired < differing) {
+    lines.push(sectionHead("not repaired", differing - repaired));
+    lines.push("    They have changed meanwhile. Run konn verify once more.");
   }
-  if (repaired > 0) lines.push(`  repaired           ${formatCount(repaired)}`);
   return lines.join("\n");
 }
 
-function kind(name: string, count: number, keys: readonly string[]): string[] {
-  const named = keys.slice(0, NAMED_KEYS_COUNT).map((key) => `    ${key}`);
-  const more = count > named.length ? [`    ... (--json names up to 100)`] : [];
+function sectionLines(name: string, count: number, keys: readonly string[]): string[] {
+  const isCut = count > keys.length && keys.length > 0;
   return [
-    `  ${name.padEnd(18)} ${formatCount(count)}`,
-    ...named,
-    ...(named.length > 0 ? more : []),
+    sectionHead(name, count),
+    ...keys.map((key) => `    ${key}`),
+    ...(isCut ? ["    ... (--limit N names more)"] : []),
   ];
+}
+
+function sectionHead(name: string, count: number): string {
+  return `  ${name.padEnd(18)} ${formatCount(count)}`;
 }

@@ -1,20 +1,18 @@
-import { KonnError } from "../base/errors.ts";
-import type { IndexInspector, InspectedDocument, Repair } from "../connector/index_inspector.ts";
+import type { IndexInspector, InspectedDocument } from "../connector/index_inspector.ts";
 import type { Source } from "../connector/mod.ts";
 import type { OnTruncate } from "../indexing/mod.ts";
-import { entityDocument } from "../konnect/entity_document.ts";
 import { contentHash } from "./content_hash.ts";
-import { type Difference, ExpectedRows } from "./expected_rows.ts";
+import { ExpectedRows } from "./expected_rows.ts";
 import { foldRowEvents, TopicReader, type TopicReading } from "./topic_fold.ts";
+import { repairDifferences } from "./verify_repair.ts";
 
-/** Keys of a kind that a report names; the counts are exact. */
-const MAX_NAMED_KEYS_COUNT = 100;
-/** More differences than this are not repaired one by one. */
-const MAX_REPAIRS_COUNT = 100_000;
-const REPAIRS_TOGETHER_COUNT = 500;
+/** Keys of a kind that a report names where nobody says how many; the counts are exact. */
+const NAMED_KEYS_COUNT = 100;
+/** A report is one object in memory, so it names no more than this, whatever was asked for. */
+const MAX_NAMED_KEYS_COUNT = 10_000;
 
 export interface VerifyOptions {
-  /** A fresh bounded source on the topic: it is read up to three times. */
+  /** A fresh bounded source on the topic: it is read to its end up to three times. */
   readonly createSource: () => Promise<Source>;
   readonly inspector: IndexInspector;
   readonly onTruncate: OnTruncate;
@@ -22,6 +20,8 @@ export interface VerifyOptions {
   readonly skipTypes: readonly string[];
   /** Put right what differs. */
   readonly repair: boolean;
+  /** How many keys of each kind the report names: {@link NAMED_KEYS_COUNT} if not set. */
+  readonly namedKeysCount?: number | undefined;
   readonly stop: AbortSignal;
   readonly onProgress?: (progress: { eventsCount: number; documentsCount: number }) => void;
 }
@@ -40,7 +40,13 @@ export interface VerifyReport {
   readonly refused: number;
   /** Rows whose changes stand in two partitions, so that their order is lost. */
   readonly keys_in_two_lanes: number;
+  /** Differences that were put right. */
   readonly repaired: number;
+  /**
+   * Of the repaired documents those whose version is ahead of the topic's end, written by somebody
+   * else: the index refuses the next events of their rows.
+   */
+  readonly ahead: number;
   readonly events: number;
   readonly documents: number;
   readonly seconds: number;
@@ -75,14 +81,17 @@ export async function verifyIndex(options: VerifyOptions): Promise<VerifyReport>
     stale: rows.countDifferences("stale"),
     extra: rows.countDifferences("extra"),
   };
-  const ids = namedKeys(rows, reading);
-  const repaired = options.repair ? await repairDifferences(options, reader(), rows) : 0;
+  const ids = namedKeys(rows, reading, options.namedKeysCount);
+  const { repairedCount, aheadCount } = options.repair
+    ? await repairDifferences(rows, options)
+    : { repairedCount: 0, aheadCount: 0 };
   return {
     ...found,
     unrecoverable: rows.countState("unknown"),
     refused: reading.refusedCount,
     keys_in_two_lanes: rows.countInTwoLanes(),
-    repaired,
+    repaired: repairedCount,
+    ahead: aheadCount,
     events: reading.eventsCount,
     documents: documentsCount,
     seconds: Math.round(performance.now() - startedMs) / 1_000,
@@ -98,11 +107,13 @@ async function readTopic(
   await using source = await createSource();
   await source.open(stop);
   let eventsCount = 0;
-  return await reader.read(source, { from: new Map(), stop }, (events) => {
+  const reading = await reader.read(source, { from: new Map(), stop }, (events) => {
     foldRowEvents(rows, events);
     eventsCount += events.length;
     onProgress?.({ eventsCount, documentsCount: 0 });
   });
+  stop.throwIfAborted();
+  return reading;
 }
 
 async function compareDocuments(
@@ -149,75 +160,18 @@ async function forgiveLaterChanges(
   stop.throwIfAborted();
 }
 
-/** Sends what differs once more, with a version that the index takes and the next event passes. */
-async function repairDifferences(
-  { createSource, inspector, stop }: VerifyOptions,
-  reader: TopicReader,
+function namedKeys(
   rows: ExpectedRows,
-): Promise<number> {
-  const differences = new Map([...rows.differences()].map((each) => [each.key, each]));
-  if (differences.size === 0) return 0;
-  if (differences.size > MAX_REPAIRS_COUNT) throw tooMany(differences.size);
-  const documents = await documentsOf(differences, { createSource, reader, stop });
-  const repairs = [...differences.values()].map((each) => repairOf(each, documents));
-  let repaired = 0;
-  for (let at = 0; at < repairs.length; at += REPAIRS_TOGETHER_COUNT) {
-    repaired += await inspector.repair(repairs.slice(at, at + REPAIRS_TOGETHER_COUNT), stop);
-  }
-  return repaired;
-}
-
-/** The last documents of some keys, read from the topic once more. */
-async function documentsOf(
-  differences: ReadonlyMap<string, Difference>,
-  {
-    createSource,
-    reader,
-    stop,
-  }: Pick<VerifyOptions, "createSource" | "stop"> & { reader: TopicReader },
-): Promise<ReadonlyMap<string, object>> {
-  const documents = new Map<string, object>();
-  await using source = await createSource();
-  await source.open(stop);
-  await reader.read(source, { from: new Map(), stop }, (events) => {
-    for (const { key, change } of events) {
-      if (!differences.has(key)) continue;
-      if (change.kind === "upsert") documents.set(key, entityDocument(key, change.row).document);
-      else if (change.kind === "delete") documents.delete(key);
-    }
-  });
-  stop.throwIfAborted();
-  return documents;
-}
-
-/**
- * A document that was deleted by hand leaves a version behind that is one above its own, for a
- * minute; so where the index holds nothing the second version above is the first that it takes.
- */
-function repairOf(
-  { key, indexVersion, expected }: Difference,
-  documents: ReadonlyMap<string, object>,
-): Repair {
-  const expectedVersion = expected?.version ?? 0n;
-  const version = indexVersion > expectedVersion ? indexVersion + 1n : expectedVersion + 2n;
-  return { key, version, document: documents.get(key) ?? null };
-}
-
-function namedKeys(rows: ExpectedRows, { refusedKeys }: TopicReading): VerifyReport["ids"] {
+  { refusedKeys }: TopicReading,
+  wantedCount: number = NAMED_KEYS_COUNT,
+): VerifyReport["ids"] {
+  const limit = Math.min(wantedCount, MAX_NAMED_KEYS_COUNT);
   return {
-    missing: rows.firstKeys("missing", MAX_NAMED_KEYS_COUNT),
-    stale: rows.firstKeys("stale", MAX_NAMED_KEYS_COUNT),
-    extra: rows.firstKeys("extra", MAX_NAMED_KEYS_COUNT),
-    unrecoverable: rows.firstUnknownKeys(MAX_NAMED_KEYS_COUNT),
-    refused: refusedKeys.slice(0, MAX_NAMED_KEYS_COUNT),
-    keys_in_two_lanes: rows.firstKeysInTwoLanes(MAX_NAMED_KEYS_COUNT),
+    missing: rows.firstKeys("missing", limit),
+    stale: rows.firstKeys("stale", limit),
+    extra: rows.firstKeys("extra", limit),
+    unrecoverable: rows.firstUnknownKeys(limit),
+    refused: refusedKeys.slice(0, limit),
+    keys_in_two_lanes: rows.firstKeysInTwoLanes(limit),
   };
-}
-
-function tooMany(count: number): KonnError {
-  return new KonnError(`Cannot repair ${count} documents one by one`, {
-    code: "TOO_MANY_REPAIRS",
-    kind: "failed",
-    hint: "Build the index anew: konn sync --from-beginning.",
-  });
 }

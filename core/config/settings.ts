@@ -56,7 +56,7 @@ export const SETTINGS = {
   wait: optional(duration, "DUR", "wait so long for services to start: 60s"),
   rate: optional(rate, "N/s", "at most so many events a second: 500/s"),
   speed: optional(factor, "Nx", "pace by the events' own times: 1x, 10x"),
-  limit: optional(count(1), "N", "stop after so many events"),
+  limit: optional(count(1), "N", "stop after so many events; verify: name so many keys"),
   "exclude-types": optional(list, "TYPES", "leave out entity types: key,certificate"),
   "skip-types": withDefault(
     list,

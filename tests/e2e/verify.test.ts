@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { verifyIndex } from "../../core/check/verify_index.ts";
+import { type ConnectorOptions, createInspector, createSource } from "../../core/connectors/mod.ts";
+import { SILENT_OBSERVER } from "../../core/observe/observer.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { documentsOf, request } from "./index_reader.ts";
-import { konn, SAMPLE, serviceEnvironment, uniqueName } from "./konn.ts";
+import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { seedTopic } from "./topic_reader.ts";
 
 const LIFE = join(import.meta.dir, "..", "fixtures", "debezium", "life", "life-toastpk.jsonl.zst");
@@ -31,10 +34,15 @@ describe("konn verify", () => {
   }
 
   /** Writes or deletes a document behind the alias, as a person with curl would. */
-  async function byHand(name: string, key: string, body?: object): Promise<void> {
+  async function byHand(
+    name: string,
+    key: string,
+    body?: object,
+    version = 99_999_999,
+  ): Promise<void> {
     const [index = ""] = Object.keys((await request(`/${name}`)).body);
-    const version = body === undefined ? "" : "&version=99999999&version_type=external";
-    const path = `/${index}/_doc/${encodeURIComponent(key)}?refresh=true${version}`;
+    const external = body === undefined ? "" : `&version=${version}&version_type=external`;
+    const path = `/${index}/_doc/${encodeURIComponent(key)}?refresh=true${external}`;
     const method = body === undefined ? "DELETE" : "PUT";
     expect((await request(path, { method, body })).status).toBeLessThan(300);
   }
@@ -81,18 +89,99 @@ describe("konn verify", () => {
     expect(sourcesOf(await documentsOf(name))).toEqual(sourcesOf(before));
   });
 
+  /** Renames an entity in the topic and has a sync write it. */
+  async function renameAndSync(name: string, key: string, text: string): Promise<void> {
+    const value = { before: null, after: { key, value: { object: { name: text } } }, op: "u" };
+    const file = folder.file(`${name}.jsonl`);
+    await Bun.write(file, `${JSON.stringify(value)}\n`);
+    await run("replay", file, "--topic", name);
+    await run("sync", "--topic", name, "--index", name, "--until-end");
+  }
+
   test("a repair does not stand in the way of the next event", async () => {
     const name = await syncedSample();
     const [key = ""] = (await documentsOf(name)).keys();
     await byHand(name, key);
     await verify(name, "--repair");
-    const value = { before: null, after: { key, value: { object: { name: "later" } } }, op: "u" };
-    const file = folder.file("later.jsonl");
-    await Bun.write(file, `${JSON.stringify(value)}\n`);
-    await run("replay", file, "--topic", name);
-    await run("sync", "--topic", name, "--index", name, "--until-end");
+    await renameAndSync(name, key, "later");
     expect((await documentsOf(name)).get(key)?.source["name"]).toBe("later");
     expect((await verify(name)).exitCode).toBe(0);
+  });
+
+  test("a document that says something older is stale, and its repair takes", async () => {
+    const name = await syncedSample();
+    const before = await documentsOf(name);
+    const [key = ""] = before.keys();
+    const { source, version = 0 } = before.get(key) ?? {};
+    await byHand(name, key, { ...source, name: "an older name" }, version + 1);
+    const { exitCode, report } = await verify(name);
+    expect(exitCode).toBe(1);
+    expect(report).toMatchObject({ missing: 0, stale: 1, extra: 0 });
+    expect((await verify(name, "--repair")).report).toMatchObject({ repaired: 1, ahead: 0 });
+    expect(sourcesOf(await documentsOf(name))).toEqual(sourcesOf(before));
+  });
+
+  test("warns of a repaired document that is ahead of its topic", async () => {
+    const name = await syncedSample();
+    const before = await documentsOf(name);
+    const [key = ""] = before.keys();
+    await byHand(name, key, { ...before.get(key)?.source, name: "edited by hand" });
+    const { exitCode, report, stderr } = await verify(name, "--repair");
+    expect(exitCode).toBe(0);
+    expect(report).toMatchObject({ stale: 1, repaired: 1, ahead: 1 });
+    expect(stderr).toContain("konn sync --from-beginning");
+  });
+
+  test("what a running sync writes meanwhile is no difference", async () => {
+    const name = await syncedSample();
+    const key = "c/cp/o/service/meanwhile";
+    const connectors: ConnectorOptions = {
+      observer: SILENT_OBSERVER,
+      brokers: [environment["KONN_BROKERS"] ?? ""],
+      openSearchUrl: environment["KONN_OPENSEARCH_URL"] ?? "",
+      follow: false,
+      compression: "none",
+      existing: "refuse",
+    };
+    const inspector = await createInspector(`opensearch:${name}`, connectors);
+    const documents = inspector.documents.bind(inspector);
+    inspector.documents = async function* (signal) {
+      await renameAndSync(name, key, "later than the fold");
+      yield* documents(signal);
+    };
+    const report = await verifyIndex({
+      createSource: async () => (await createSource(`kafka:${name}`, connectors)).end,
+      inspector,
+      onTruncate: "halt",
+      skipTypes: ["store_event", "hash", "composite-status", "node-status"],
+      repair: false,
+      stop: new AbortController().signal,
+    });
+    expect((await documentsOf(name)).get(key)?.version).toBeGreaterThan(0);
+    expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, events: 726, documents: 83 });
+  });
+
+  test("stops at a truncate as sync does", async () => {
+    const name = uniqueName("verify");
+    const value = JSON.stringify({ before: null, after: null, op: "t", ts_ms: 1 });
+    await seedTopic(name, [{ key: null, value, partition: 0 }]);
+    const flags = ["--on-truncate", "ignore"];
+    await run("sync", "--topic", name, "--index", name, "--until-end", ...flags);
+    const { exitCode, stderr } = await verify(name);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("TABLE_TRUNCATED");
+    expect((await verify(name, ...flags)).exitCode).toBe(0);
+  });
+
+  test("--wait waits for the topic and the index", async () => {
+    const name = uniqueName("verify");
+    const args = ["verify", "--topic", name, "--index", name, "--wait", "30s", "--json"];
+    const waiting = spawnKonn(args, { cwd: folder.path, environment });
+    await run("replay", SAMPLE, "--topic", name);
+    await run("sync", "--topic", name, "--index", name, "--until-end", "--from-beginning");
+    const { stdout, stderr } = await resultOf(waiting);
+    expect(stderr).toContain("Waiting: ");
+    expect(JSON.parse(stdout)).toMatchObject({ extra: 0, events: 726 });
   });
 
   test("lists refused events and unrecoverable rows apart", async () => {
@@ -109,27 +198,41 @@ describe("konn verify", () => {
   test("names keys whose changes stand in two partitions", async () => {
     const name = uniqueName("verify");
     const key = "c/cp/o/service/a";
-    const event = (text: string) =>
-      JSON.stringify({ before: null, after: { key, value: { object: { name: text } } }, op: "u" });
+    const event = (text: string, row = key) =>
+      JSON.stringify({
+        before: null,
+        after: { key: row, value: { object: { name: text } } },
+        op: "u",
+      });
     await seedTopic(name, [
       { key, value: event("one"), partition: 0 },
+      // The offsets differ, and so do the versions: with equal ones nobody could say which wins.
+      { key: "b", value: event("other", "b"), partition: 1 },
       { key, value: event("two"), partition: 1 },
       { key: "x", value: "not JSON", partition: 2 },
     ]);
     await run("sync", "--topic", name, "--index", name, "--until-end");
-    const { report } = await verify(name);
+    const { exitCode, report, stderr } = await verify(name);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("changes in two partitions");
     expect(report).toMatchObject({ keys_in_two_lanes: 1, refused: 1 });
     expect(report.ids).toMatchObject({ keys_in_two_lanes: [key], refused: ["x"] });
   });
 
   test("is readable for a person", async () => {
     const name = await syncedSample();
-    const [key = ""] = (await documentsOf(name)).keys();
-    await byHand(name, key);
-    const { exitCode, stdout } = await run("verify", "--topic", name, "--index", name);
+    const [first = "", second = ""] = [...(await documentsOf(name)).keys()].toSorted();
+    await byHand(name, first);
+    await byHand(name, second);
+    const args = ["verify", "--topic", name, "--index", name];
+    const { exitCode, stdout } = await run(...args);
     expect(exitCode).toBe(1);
-    expect(stdout).toContain(`${name} differs from its topic: 81 documents, 726 events`);
-    expect(stdout).toContain(`  missing            1\n    ${key}\n`);
+    expect(stdout).toContain(`${name} differs from its topic: 80 documents, 726 events`);
+    expect(stdout).toContain(`  missing            2\n    ${first}\n    ${second}\n`);
+    const short = await run(...args, "--limit", "1");
+    expect(short.stdout).toContain(`    ${first}\n    ... (--limit N names more)\n`);
+    const repaired = await run(...args, "--repair");
+    expect(repaired.stdout).toContain("  repaired           2\n");
   });
 
   test.each([

@@ -1,0 +1,151 @@
+import { KonnError } from "../base/errors.ts";
+import { decodeChange } from "../cdc/decode.ts";
+import type { IndexInspector, Repair } from "../connector/index_inspector.ts";
+import type { Message, Source } from "../connector/mod.ts";
+import { versionOf } from "../indexing/mod.ts";
+import { entityDocument } from "../konnect/entity_document.ts";
+import { contentHash } from "./content_hash.ts";
+import type { Difference, ExpectedRows } from "./expected_rows.ts";
+
+/** More differences than this are not repaired one by one: they are held in memory. */
+const MAX_REPAIRS_COUNT = 100_000;
+const REPAIRS_TOGETHER_COUNT = 500;
+
+export interface RepairOptions {
+  /** A fresh bounded source on the topic, which is read once more for the documents. */
+  readonly createSource: () => Promise<Source>;
+  readonly inspector: IndexInspector;
+  readonly stop: AbortSignal;
+}
+
+/** What a repair came to. */
+export interface RepairOutcome {
+  /** Documents that the index took. It refuses one that somebody has written meanwhile. */
+  readonly repairedCount: number;
+  /**
+   * Differing documents whose version no event of the topic has reached. Nothing lowers a version,
+   * so the index will refuse the next events of their rows.
+   */
+  readonly aheadCount: number;
+}
+
+/**
+ * Sends what differs once more, with a version that the index takes and the next event passes.
+ * Throws `TOO_MANY_REPAIRS`, before it has written anything.
+ */
+export async function repairDifferences(
+  rows: ExpectedRows,
+  { createSource, inspector, stop }: RepairOptions,
+): Promise<RepairOutcome> {
+  const count = countAll(rows);
+  if (count > MAX_REPAIRS_COUNT) throw tooMany(count);
+  const differences = [...rows.differences()];
+  if (differences.length === 0) return { repairedCount: 0, aheadCount: 0 };
+  const gone = differences.filter(({ kind }) => kind === "extra");
+  const wanted = new WantedDocuments(differences.filter(({ kind }) => kind !== "extra"));
+  const repairs = new RepairQueue(inspector, stop);
+  for (const difference of gone) await repairs.add([repairOf(difference, null)]);
+  await using source = await createSource();
+  await source.open(stop);
+  const lastVersion = versionOf(highest((await source.ends()).values()));
+  for await (const { messages } of source.read({ from: new Map(), stop })) {
+    await repairs.add(messages.flatMap((message) => wanted.take(message) ?? []));
+    if (wanted.isEmpty) break;
+  }
+  stop.throwIfAborted();
+  await repairs.flush();
+  const ahead = differences.filter(({ indexVersion }) => indexVersion > lastVersion);
+  return { repairedCount: repairs.takenCount, aheadCount: ahead.length };
+}
+
+/**
+ * The rows whose documents are sent again, until the event that made each is found: the one with
+ * its version and its content. The last one read would be the wrong one for a key in two lanes.
+ */
+class WantedDocuments {
+  readonly #byKey: Map<string, Difference>;
+  /** Few events have one of these, so that few have to be decoded once more. */
+  readonly #versions: ReadonlySet<bigint>;
+
+  constructor(differences: readonly Difference[]) {
+    this.#byKey = new Map(differences.map((each) => [each.key, each]));
+    this.#versions = new Set(differences.flatMap(({ expected }) => expected?.version ?? []));
+  }
+
+  get isEmpty(): boolean {
+    return this.#byKey.size === 0;
+  }
+
+  take(message: Message): Repair | undefined {
+    const version = versionOf(message.sequence);
+    if (!this.#versions.has(version)) return undefined;
+    const change = decodeChange(message);
+    if (change.kind !== "upsert") return undefined;
+    const difference = this.#byKey.get(change.key);
+    if (difference?.expected?.version !== version) return undefined;
+    const { document } = entityDocument(change.key, change.row);
+    if (contentHash(document) !== difference.expected.contentHash) return undefined;
+    this.#byKey.delete(change.key);
+    return repairOf(difference, document);
+  }
+}
+
+/** Writes repairs some hundreds at a time, so that no more documents than these are held. */
+class RepairQueue {
+  readonly #inspector: IndexInspector;
+  readonly #stop: AbortSignal;
+  #waiting: Repair[] = [];
+  #takenCount = 0;
+
+  constructor(inspector: IndexInspector, stop: AbortSignal) {
+    this.#inspector = inspector;
+    this.#stop = stop;
+  }
+
+  get takenCount(): number {
+    return this.#takenCount;
+  }
+
+  async add(repairs: readonly Repair[]): Promise<void> {
+    this.#waiting.push(...repairs);
+    if (this.#waiting.length >= REPAIRS_TOGETHER_COUNT) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const repairs = this.#waiting;
+    this.#waiting = [];
+    if (repairs.length > 0) this.#takenCount += await this.#inspector.repair(repairs, this.#stop);
+  }
+}
+
+/**
+ * A document that was deleted by hand leaves a version behind that is one above its own, for a
+ * minute; so where the index holds nothing the second version above is the first that it takes.
+ */
+function repairOf(
+  { key, indexVersion, expected }: Difference,
+  document: Repair["document"],
+): Repair {
+  const expectedVersion = expected?.version ?? 0n;
+  const version = indexVersion > expectedVersion ? indexVersion + 1n : expectedVersion + 2n;
+  return { key, version, document };
+}
+
+function countAll(rows: ExpectedRows): number {
+  const kinds = ["missing", "stale", "extra"] as const;
+  return kinds.reduce((sum, kind) => sum + rows.countDifferences(kind), 0);
+}
+
+function highest(sequences: Iterable<bigint>): bigint {
+  let found = 0n;
+  for (const sequence of sequences) if (sequence > found) found = sequence;
+  return found;
+}
+
+function tooMany(count: number): KonnError {
+  return new KonnError(`Cannot repair ${count} documents one by one`, {
+    code: "TOO_MANY_REPAIRS",
+    kind: "failed",
+    hint: "Build the index anew: konn sync --from-beginning.",
+  });
+}

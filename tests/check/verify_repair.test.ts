@@ -1,0 +1,104 @@
+import { describe, expect, test } from "bun:test";
+import { ExpectedRows } from "../../core/check/expected_rows.ts";
+import { verifyIndex } from "../../core/check/verify_index.ts";
+import { repairDifferences } from "../../core/check/verify_repair.ts";
+import type { Lane, Message } from "../../core/connector/mod.ts";
+import { MemorySource } from "../fakes/memory_source.ts";
+import { deletion, serviceDocument, serviceKey, upsert } from "./events.ts";
+import { MemoryIndex } from "./memory_index.ts";
+
+const [A, B, C] = [serviceKey("a"), serviceKey("b"), serviceKey("c")];
+const NEVER = new AbortController().signal;
+
+function verify(index: MemoryIndex, lanes: Record<Lane, Message[]>, repair: boolean) {
+  return verifyIndex({
+    createSource: () => Promise.resolve(new MemorySource({ lanes })),
+    inspector: index,
+    onTruncate: "halt",
+    skipTypes: [],
+    repair,
+    stop: NEVER,
+  });
+}
+
+describe("repairDifferences() does", () => {
+  test("put right what differs, below the version of the next event", async () => {
+    const index = new MemoryIndex({
+      [B]: { version: 32n, content: serviceDocument("b", "by hand") },
+      [C]: { version: 48n, content: serviceDocument("c", "one") },
+    });
+    const lanes = {
+      "t/0": [upsert(0n, A, "one"), upsert(1n, B, "two"), upsert(2n, C, "one"), deletion(3n, C)],
+    };
+    expect(await verify(index, lanes, true)).toMatchObject({
+      missing: 1,
+      stale: 1,
+      extra: 1,
+      repaired: 3,
+      ahead: 0,
+    });
+    expect([...index.held]).toEqual([
+      [B, { version: 34n, content: serviceDocument("b", "two") }],
+      [C, { version: 66n, content: null }],
+      [A, { version: 18n, content: serviceDocument("a", "one") }],
+    ]);
+    expect(await verify(index, lanes, false)).toMatchObject({ missing: 0, stale: 0, extra: 0 });
+    expect(index.write(B, { version: 80n, content: serviceDocument("b", "next") })).toBeTrue();
+  });
+
+  test("go one above a document whose version is ahead of the topic, and say so", async () => {
+    const index = new MemoryIndex({
+      [A]: { version: 99_999n, content: serviceDocument("a", "by hand") },
+      [B]: { version: 88_888n, content: serviceDocument("b", "by hand") },
+    });
+    const lanes = { "t/0": [upsert(0n, A, "one")] };
+    expect(await verify(index, lanes, true)).toMatchObject({ stale: 1, extra: 1, ahead: 2 });
+    expect([...index.held]).toEqual([
+      [A, { version: 100_000n, content: serviceDocument("a", "one") }],
+      [B, { version: 88_889n, content: null }],
+    ]);
+  });
+
+  test("send the document that wins in the index where a key stands in two lanes", async () => {
+    const index = new MemoryIndex();
+    const lanes = { "t/0": [upsert(5n, A, "winner")], "t/1": [upsert(2n, A, "loser")] };
+    await verify(index, lanes, true);
+    expect(index.held.get(A)).toEqual({ version: 98n, content: serviceDocument("a", "winner") });
+    expect(await verify(index, lanes, false)).toMatchObject({ stale: 0, keys_in_two_lanes: 1 });
+  });
+
+  test("leave alone what somebody has written meanwhile", async () => {
+    const index = new MemoryIndex();
+    const lanes = { "t/0": [upsert(0n, A, "one")] };
+    const newer = { version: 32n, content: serviceDocument("a", "two") };
+    const repair = index.repair.bind(index);
+    index.repair = (repairs) => {
+      index.write(A, newer);
+      return repair(repairs);
+    };
+    expect(await verify(index, lanes, true)).toMatchObject({ missing: 1, repaired: 0 });
+    expect(index.held.get(A)).toEqual(newer);
+  });
+
+  test("mend more than it sends at once", async () => {
+    const index = new MemoryIndex();
+    const messages = Array.from({ length: 1_234 }, (_, at) =>
+      upsert(BigInt(at), serviceKey(String(at)), "one"),
+    );
+    const report = await verify(index, { "t/0": messages }, true);
+    expect(report).toMatchObject({ missing: 1_234, repaired: 1_234 });
+    expect(index.held.size).toBe(1_234);
+  });
+
+  test("refuse to mend an index one by one of which too much differs", async () => {
+    using rows = new ExpectedRows();
+    rows.together(() => {
+      for (let at = 0; at <= 100_000; at += 1) rows.addDifference(`k${at}`, "extra", 1n);
+    });
+    const index = new MemoryIndex();
+    const createSource = () => Promise.resolve(new MemorySource({ lanes: {} }));
+    const work = repairDifferences(rows, { createSource, inspector: index, stop: NEVER });
+    expect(work).rejects.toMatchObject({ code: "TOO_MANY_REPAIRS", kind: "failed" });
+    expect(index.held.size).toBe(0);
+  });
+});
