@@ -16,6 +16,9 @@ export interface DeadLetter extends Rejection {
   readonly lane: Lane;
 }
 
+/** Letters that are remembered, some 10 MiB. Of more than these a second copy may be written. */
+const MAX_KNOWN_COUNT = 100_000;
+
 /**
  * The dead letters of one run, a JSON line each in a file that only its owner may read. They name
  * the place and the reason, never the content.
@@ -40,7 +43,9 @@ export class DeadLetterFile implements Disposable {
       this.#file ??= openForAppend(this.path);
       appendFileSync(this.#file, fresh.map(formatDeadLetter).join(""));
       fdatasyncSync(this.#file);
-      for (const letter of fresh) this.#known.add(identityOf(letter));
+      for (const letter of fresh) {
+        if (this.#known.size < MAX_KNOWN_COUNT) this.#known.add(identityOf(letter));
+      }
     } catch (cause) {
       throw new KonnError(`Cannot write dead letters to ${this.path}: the file cannot be written`, {
         code: "DEAD_LETTERS_UNWRITABLE",

@@ -4,6 +4,9 @@ import type { LineOutcome } from "./line_reader.ts";
 /** What a message takes in memory beside its bytes, about. */
 const MESSAGE_OVERHEAD_BYTES = 200;
 
+/** What a rejection takes in memory, about. */
+const REJECTION_BYTES = 400;
+
 /** The only lane of a file. */
 export const LINES_LANE = "lines";
 
@@ -19,9 +22,14 @@ export class BatchBuilder {
     return this.#messages.length;
   }
 
+  /** Messages and rejections together: what takes memory of its own. */
+  get heldCount(): number {
+    return this.#messages.length + this.#rejections.length;
+  }
+
   /** Messages, rejections and skipped lines together. */
   get eventsCount(): number {
-    return this.#messages.length + this.#rejections.length + this.#skippedCount;
+    return this.heldCount + this.#skippedCount;
   }
 
   add(outcome: LineOutcome): void {
@@ -34,6 +42,7 @@ export class BatchBuilder {
       }
       case "rejected":
         this.#rejections.push(outcome.rejection);
+        this.#sizeBytes += REJECTION_BYTES;
         return;
       case "skipped":
         this.#skipped[outcome.reason] = (this.#skipped[outcome.reason] ?? 0) + 1;

@@ -10,7 +10,7 @@ import { type Line, LineSplitter } from "./line_splitter.ts";
 import { type FilePosition, formatPosition, type LineFormat, parsePosition } from "./position.ts";
 import { contentHash, PREFIX_BYTES } from "./trailing_bytes.ts";
 
-/** The most messages of a batch, unless the caller wants fewer. */
+/** The most messages of a batch, unless the caller wants fewer, and rejections are counted in. */
 const MAX_BATCH_COUNT = 4_096;
 const LINE_FEED = 0x0a;
 const STREAM_ID_LENGTH = 32;
@@ -150,7 +150,8 @@ class BatchAssembly {
   /** Takes the line that the splitter has just handed out. Returns a batch when one is full. */
   add(line: Line): Batch | undefined {
     this.#builder.add(this.#reader.read(line));
-    const isFull = this.#builder.messagesCount >= this.#maxBatchCount;
+    const { messagesCount, heldCount } = this.#builder;
+    const isFull = messagesCount >= this.#maxBatchCount || heldCount >= MAX_BATCH_COUNT;
     const isLast = this.#yieldedCount + this.#builder.eventsCount >= this.#maxEventsCount;
     return isFull || isLast ? this.#take() : undefined;
   }
