@@ -1,5 +1,7 @@
+import { KonnError } from "../base/errors.ts";
+import { identityDifference } from "../connector/identity.ts";
 import type { IndexInspector, InspectedDocument } from "../connector/index_inspector.ts";
-import type { Source } from "../connector/mod.ts";
+import type { Identity, Source } from "../connector/mod.ts";
 import type { OnTruncate } from "../indexing/mod.ts";
 import { contentHash } from "./content_hash.ts";
 import { ExpectedRows } from "./expected_rows.ts";
@@ -64,13 +66,16 @@ export interface VerifyReport {
  *
  * Rows that changed after these ends are no difference: a sync may have written them already. So
  * what was appended meanwhile is read as well before anything is reported.
+ *
+ * Throws `INDEX_OF_ANOTHER_SOURCE`: to repair an index by another topic would be to replace it.
  */
-export async function verifyIndex(options: VerifyOptions): Promise<VerifyReport> {
+export async function verifyIndex(given: VerifyOptions): Promise<VerifyReport> {
   const startedMs = performance.now();
-  const { inspector, onTruncate, skipTypes, stop } = options;
+  const { inspector, onTruncate, skipTypes, stop } = given;
   await using _inspector = inspector;
   using rows = new ExpectedRows();
-  const { truncatedAtLsn } = await inspector.open(stop);
+  const { source, truncatedAtLsn } = await inspector.open(stop);
+  const options = { ...given, createSource: () => openSource(given, source) };
   const reader = () => new TopicReader({ truncatedAtLsn, onTruncate, skipTypes });
   const reading = await readTopic(options, reader(), rows);
   const documentsCount = await compareDocuments(options, rows, reading.eventsCount);
@@ -99,13 +104,29 @@ export async function verifyIndex(options: VerifyOptions): Promise<VerifyReport>
   };
 }
 
+/** Opens the topic, which must be the one that the index was made from. */
+async function openSource(
+  { createSource, stop }: Pick<VerifyOptions, "createSource" | "stop">,
+  expected: Identity,
+): Promise<Source> {
+  const source = await createSource();
+  try {
+    const { identity } = await source.open(stop);
+    const difference = identityDifference(expected, identity);
+    if (difference !== undefined) throw anotherSource(difference);
+    return source;
+  } catch (error) {
+    await source[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
 async function readTopic(
   { createSource, stop, onProgress }: VerifyOptions,
   reader: TopicReader,
   rows: ExpectedRows,
 ): Promise<TopicReading> {
   await using source = await createSource();
-  await source.open(stop);
   let eventsCount = 0;
   const reading = await reader.read(source, { from: new Map(), stop }, (events) => {
     foldRowEvents(rows, events);
@@ -151,7 +172,6 @@ async function forgiveLaterChanges(
   { rows, reading }: { rows: ExpectedRows; reading: TopicReading },
 ): Promise<void> {
   await using source = await createSource();
-  await source.open(stop);
   await reader.read(source, { from: reading.positions, stop }, (events) => {
     rows.together(() => {
       for (const { key } of events) rows.dropDifference(key);
@@ -174,4 +194,11 @@ function namedKeys(
     refused: refusedKeys.slice(0, limit),
     keys_in_two_lanes: rows.firstKeysInTwoLanes(limit),
   };
+}
+
+function anotherSource(difference: string): KonnError {
+  return new KonnError(`Cannot compare: the index was made from another source, ${difference}`, {
+    code: "INDEX_OF_ANOTHER_SOURCE",
+    hint: "Name the topic that it was made from with --topic, or build it anew from this one: konn sync --from-beginning.",
+  });
 }

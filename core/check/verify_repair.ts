@@ -12,7 +12,7 @@ const MAX_REPAIRS_COUNT = 100_000;
 const REPAIRS_TOGETHER_COUNT = 500;
 
 export interface RepairOptions {
-  /** A fresh bounded source on the topic, which is read once more for the documents. */
+  /** A fresh bounded source on the topic, open, which is read once more for the documents. */
   readonly createSource: () => Promise<Source>;
   readonly inspector: IndexInspector;
   readonly stop: AbortSignal;
@@ -46,7 +46,6 @@ export async function repairDifferences(
   const repairs = new RepairQueue(inspector, stop);
   for (const difference of gone) await repairs.add([repairOf(difference, null)]);
   await using source = await createSource();
-  await source.open(stop);
   const lastVersion = versionOf(highest((await source.ends()).values()));
   for await (const { messages } of source.read({ from: new Map(), stop })) {
     await repairs.add(messages.flatMap((message) => wanted.take(message) ?? []));

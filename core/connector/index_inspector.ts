@@ -1,8 +1,10 @@
+import type { Identity } from "./mod.ts";
+
 /** A document of an index as it is, for a comparison with what it should be. */
 export interface InspectedDocument {
   readonly key: string;
   readonly version: bigint;
-  /** Whether it is the tombstone of an entity that is gone. */
+  /** Whether readers of the index do not see it: a tombstone, or one that nobody marked as live. */
   readonly isDeleted: boolean;
   /** The members of the document, what the index keeps for itself left out. */
   readonly content: Readonly<Record<string, unknown>>;
@@ -17,6 +19,8 @@ export interface Repair {
 
 /** What an index says of itself. */
 export interface InspectedIndex {
+  /** Of the stream that it was made from. */
+  readonly source: Identity;
   /** Changes below this place in PostgreSQL's log are of rows that a truncate removed. */
   readonly truncatedAtLsn: number | undefined;
 }

@@ -3,6 +3,7 @@ import type {
   InspectedDocument,
   Repair,
 } from "../../core/connector/index_inspector.ts";
+import type { Identity } from "../../core/connector/mod.ts";
 
 const PAGE_DOCUMENTS_COUNT = 3;
 
@@ -17,6 +18,7 @@ export class MemoryIndex implements IndexInspector {
   readonly held: Map<string, HeldDocument>;
   /** Runs once when the documents are about to be read. */
   beforeDocuments: () => void = () => undefined;
+  source: Identity = { id: "a" };
   truncatedAtLsn: number | undefined;
   disposedCount = 0;
 
@@ -25,7 +27,7 @@ export class MemoryIndex implements IndexInspector {
   }
 
   open() {
-    return Promise.resolve({ truncatedAtLsn: this.truncatedAtLsn });
+    return Promise.resolve({ source: this.source, truncatedAtLsn: this.truncatedAtLsn });
   }
 
   async *documents(): AsyncGenerator<readonly InspectedDocument[]> {

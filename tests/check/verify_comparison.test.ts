@@ -212,6 +212,17 @@ describe("verifyIndex() does stop", () => {
     expect(ignored.missing).toBe(1);
   });
 
+  test("at an index of another source, before it has written anything", async () => {
+    const index = new MemoryIndex({ [A]: { version: 16n, content: serviceDocument("a", "one") } });
+    index.source = { id: "another" };
+    expect(verify(index, { "t/0": [] }, { repair: true })).rejects.toMatchObject({
+      code: "INDEX_OF_ANOTHER_SOURCE",
+      kind: "unavailable",
+      message: "Cannot compare: the index was made from another source, id was another and is a",
+    });
+    expect(index.held.get(A)?.version).toBe(16n);
+  });
+
   test("when it is told to, without a report on half a topic", async () => {
     const stop = new AbortController();
     const lanes = { "t/0": [upsert(0n, A, "one"), upsert(1n, B, "two"), upsert(2n, A, "three")] };

@@ -37,7 +37,7 @@ function indexed(id: string, name: string | null, version = 16n): InspectedDocum
 function inspectorOf(documents: readonly InspectedDocument[]) {
   const repairs: Repair[] = [];
   const inspector: IndexInspector = {
-    open: () => Promise.resolve({ truncatedAtLsn: undefined }),
+    open: () => Promise.resolve({ source: { id: "a" }, truncatedAtLsn: undefined }),
     documents: async function* pages() {
       yield await Promise.resolve(documents);
     },

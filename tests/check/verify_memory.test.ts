@@ -31,7 +31,7 @@ const VERIFY = `
     },
   });
   const inspector = {
-    open: async () => ({ truncatedAtLsn: undefined }),
+    open: async () => ({ source: {}, truncatedAtLsn: undefined }),
     repair: async () => 0,
     [Symbol.asyncDispose]: async () => {},
     async *documents() {

@@ -161,6 +161,52 @@ describe("konn verify", () => {
     expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, events: 726, documents: 83 });
   });
 
+  test("refuses an index that was made from another topic, and leaves it alone", async () => {
+    const [name, other] = [await syncedSample(), await syncedSample()];
+    const args = ["verify", "--topic", other, "--index", name, "--repair"];
+    const { exitCode, stderr } = await run(...args);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain("INDEX_OF_ANOTHER_SOURCE");
+    expect((await documentsOf(name)).size).toBe(82);
+  });
+
+  test("finds a document missing that nobody sees through the alias", async () => {
+    const name = await syncedSample();
+    const before = await documentsOf(name);
+    const [key = ""] = before.keys();
+    const { source, version = 0 } = before.get(key) ?? {};
+    await byHand(name, key, { ...source, deleted: undefined }, version + 1);
+    expect((await verify(name)).report.ids).toMatchObject({ missing: [key], extra: [] });
+    expect((await verify(name, "--repair")).exitCode).toBe(0);
+    expect(sourcesOf(await documentsOf(name))).toEqual(sourcesOf(before));
+  });
+
+  test.each([
+    ["breaks off", "OPENSEARCH_UNREACHABLE"],
+    ["lacks a shard", "INDEX_INCOMPLETE"],
+    ["is none", "INDEX_INCOMPLETE"],
+  ])("exits with 3 when a page %s", async (fault, code) => {
+    const name = await syncedSample();
+    using proxy = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(incoming) {
+        const { pathname, search } = new URL(incoming.url);
+        const text = await incoming.text();
+        const body = text === "" ? undefined : JSON.parse(text);
+        const answer = await request(pathname + search, { method: incoming.method, body });
+        if (!pathname.endsWith("_search")) return Response.json(answer.body, answer);
+        if (fault === "is none") return new Response("Welcome", answer);
+        const headers = { "content-type": "application/json" };
+        if (fault === "breaks off") return new Response('{"hits":', { ...answer, headers });
+        return Response.json({ ...answer.body, _shards: { total: 2, failed: 1 } }, answer);
+      },
+    });
+    const result = await verify(name, "--repair", "--opensearch-url", proxy.url.origin);
+    expect(result.exitCode).toBe(3);
+    expect(result.stderr).toContain(code);
+  });
+
   test("stops at a truncate as sync does", async () => {
     const name = uniqueName("verify");
     const value = JSON.stringify({ before: null, after: null, op: "t", ts_ms: 1 });

@@ -1,4 +1,4 @@
-import { KonnError } from "../../base/errors.ts";
+import { KonnError, messageOf } from "../../base/errors.ts";
 import type {
   IndexInspector,
   InspectedDocument,
@@ -7,10 +7,12 @@ import type {
 } from "../../connector/index_inspector.ts";
 import {
   errorTypeOf,
+  type OpenSearchAnswer,
   OpenSearchClient,
   type OpenSearchConnection,
   type OpenSearchRequest,
   recordOf,
+  unreachable,
 } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
 import { documentSource } from "./pending_document.ts";
@@ -50,7 +52,7 @@ class OpenSearchInspector implements IndexInspector {
     if (!index) throw notFound(alias);
     if (!index.meta || index.name === alias) throw notOurs(alias);
     this.#indexName = index.name;
-    return { truncatedAtLsn: index.meta.truncatedAtLsn };
+    return { source: index.meta.source, truncatedAtLsn: index.meta.truncatedAtLsn };
   }
 
   async *documents(signal: AbortSignal): AsyncGenerator<readonly InspectedDocument[]> {
@@ -89,7 +91,7 @@ class OpenSearchInspector implements IndexInspector {
       const source = documentSource(document, new Date());
       const query = `version=${version}&version_type=external`;
       const path = `/${this.#path()}/_doc/${encodeURIComponent(key)}?${query}`;
-      const answer = await this.#open().request({ method: "PUT", path, body: source }, signal);
+      const answer = await this.#ask({ method: "PUT", path, body: source }, signal);
       if (answer.status === 200 || answer.status === 201) takenCount += 1;
       else if (answer.status !== 409) throw refused(answer.status, answer.body);
     }
@@ -103,9 +105,20 @@ class OpenSearchInspector implements IndexInspector {
   }
 
   async #must(request: OpenSearchRequest, signal: AbortSignal): Promise<unknown> {
-    const { status, body } = await this.#open().request(request, signal);
+    const { status, body } = await this.#ask(request, signal);
     if (status !== 200) throw refused(status, body);
+    // Half a page has the status 200, and what it lacks would be taken for missing.
+    if (!isWhole(body)) throw incomplete();
     return body;
+  }
+
+  async #ask(request: OpenSearchRequest, signal: AbortSignal): Promise<OpenSearchAnswer> {
+    const client = this.#open();
+    try {
+      return await client.request(request, signal);
+    } catch (error) {
+      throw unreachable(client.url, messageOf(error));
+    }
   }
 
   #path(): string {
@@ -121,9 +134,16 @@ class OpenSearchInspector implements IndexInspector {
   }
 }
 
+function isWhole(body: unknown): boolean {
+  const { timed_out: isTimedOut, _shards: shards } = recordOf(body);
+  return isTimedOut !== true && !Number(recordOf(shards)["failed"]);
+}
+
 function hitsOf(page: unknown): readonly InspectedDocument[] {
   const { hits } = recordOf(recordOf(page)["hits"]);
-  return Array.isArray(hits) ? hits.map(documentOf) : [];
+  // Something between konn and OpenSearch may answer 200 with a page of its own.
+  if (!Array.isArray(hits)) throw incomplete();
+  return hits.map(documentOf);
 }
 
 function documentOf(hit: unknown): InspectedDocument {
@@ -132,7 +152,7 @@ function documentOf(hit: unknown): InspectedDocument {
   return {
     key: String(key),
     version: BigInt(Number(version)),
-    isDeleted: deleted === true,
+    isDeleted: deleted !== false,
     content,
   };
 }
@@ -149,6 +169,13 @@ function notOurs(alias: string): KonnError {
   return new KonnError(`Cannot look into ${alias}: it is not an alias that konn has made`, {
     code: "INDEX_NOT_OURS",
     hint: "Name another one with --index.",
+  });
+}
+
+function incomplete(): KonnError {
+  return new KonnError("Cannot look into the index: the answer is not whole", {
+    code: "INDEX_INCOMPLETE",
+    hint: "Look at the cluster's health: GET _cluster/health.",
   });
 }
 

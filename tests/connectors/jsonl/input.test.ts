@@ -167,6 +167,19 @@ describe("read() of a followed file", () => {
     expect(await run.next()).toEqual([event("d")]);
   });
 
+  test("sees what is appended within a second", async () => {
+    await using run = new FollowedFile(`${event("a")}\n`);
+    await run.next();
+    for (const key of ["b", "c"]) {
+      const next = run.next();
+      await Bun.sleep(250);
+      const startMs = performance.now();
+      appendFileSync(run.path, `${event(key)}\n`);
+      expect(await next).toEqual([event(key)]);
+      expect(performance.now() - startMs).toBeLessThan(1_000);
+    }
+  });
+
   test("does not yield an unfinished line when it is stopped", async () => {
     await using run = new FollowedFile(`${event("a")}\n${event("b")}`);
     expect(await run.next()).toEqual([event("a")]);

@@ -96,6 +96,17 @@ describe("read() of event lines", () => {
     expect(valuesOf(batches)).toEqual([event("a"), event("b")]);
   });
 
+  test("counts rejections in where it limits a batch and tells its size", async () => {
+    const batches = await readContent("x\n".repeat(10_000));
+    expect(batches.map(({ rejections }) => rejections.length)).toEqual([4_096, 4_096, 1_808]);
+    for (const { sizeBytes } of batches) expect(sizeBytes).toBeGreaterThan(100_000);
+  });
+
+  test("leaves half a surrogate pair as it stands, since its escape is valid UTF-8", async () => {
+    const line = '{"after":{"key":"k","value":{"object":{"name":"\\ud800"}}}}';
+    expect(valuesOf(await readContent(line))).toEqual([line]);
+  });
+
   test("names line 400 when that is the broken one", async () => {
     const lines = readFileSync(SAMPLE, "utf8").trimEnd().split("\n");
     const broken = lines.with(399, '{"before": null, "after": {');
@@ -272,7 +283,9 @@ describe("read() from a position", () => {
     expect(await codeOf(shorter)).toBe("FILE_CHANGED");
 
     writeFileSync(path, lines.replace("key 1999", "key 1998"));
-    expect(await codeOf(readFileLines(path, { from: position }))).toBe("FILE_CHANGED");
+    const edited = readFileLines(path, { from: position });
+    expect(edited).rejects.toThrow(`byte ${lines.length} (line 2000)`);
+    expect(await codeOf(edited)).toBe("FILE_CHANGED");
     expect(await codeOf(readFileLines(path, { from: "5" }))).toBe("POSITION_MALFORMED");
   });
 

@@ -30,3 +30,9 @@ test("formatAddress() does what parseAddress() reads", () => {
 test("canonicalAddress() does not depend on order, case or repetition", () => {
   expect(canonicalAddress(["B:2", "a:1", "b:2"], ["y", "x"])).toBe("kafka://a:1,b:2/x,y");
 });
+
+test("canonicalAddress() takes the names of this machine for one place", () => {
+  for (const broker of ["localhost:1", "127.0.0.1:1", "[::1]:1"]) {
+    expect(canonicalAddress([broker], ["t"])).toBe("kafka://localhost:1/t");
+  }
+});

@@ -59,6 +59,30 @@ describe("open() makes", () => {
     expect(error.hint).toContain("--from-beginning");
     expect(await cluster.madeFor(index)).toEqual([]);
   });
+  test("nothing when another index has the name of the checkpoint's", async () => {
+    const index = uniqueIndex();
+    const resume = await openOnce({ url, index });
+    const name = String(resume.identity["index"]);
+    const { body } = await cluster.request(`/${name}/_mapping`);
+    await cluster.request(`/${name}`, "DELETE");
+    const aliases = { [index]: {}, [`${name}-writer`]: {} };
+    const { _meta } = body[name].mappings;
+    await cluster.request(`/${name}`, "PUT", { aliases, mappings: { _meta } });
+    const error = await errorOf(openOnce({ url, index, resume }));
+    expect(error).toMatchObject({ code: "INDEX_GONE" });
+    expect(await cluster.madeFor(index)).toEqual([name]);
+  });
+
+  test("nothing when the index that was being built is gone", async () => {
+    const index = uniqueIndex();
+    const live = await openOnce({ url, index });
+    const resume = await openOnce({ url, index, fromBeginning: true });
+    expect(resume.state).toBe("building");
+    await cluster.request(`/${resume.identity["index"]}`, "DELETE");
+    const error = await errorOf(openOnce({ url, index, resume }));
+    expect(error).toMatchObject({ code: "INDEX_GONE" });
+    expect(await cluster.madeFor(index)).toEqual([String(live.identity["index"])]);
+  });
 });
 
 describe("open() goes on", () => {
@@ -132,6 +156,16 @@ describe("open() refuses", () => {
     const resume = await openOnce({ url, index });
     await using building = await openSink({ url, index, fromBeginning: true });
     await building.sink.caughtUp?.(NEVER);
+    const error = await errorOf(openOnce({ url, index, resume }));
+    expect(error).toMatchObject({ code: "INDEX_REPLACED" });
+  });
+
+  test("to go on with a build whose way in was taken away", async () => {
+    const index = uniqueIndex();
+    await openOnce({ url, index });
+    const resume = await openOnce({ url, index, fromBeginning: true });
+    const name = String(resume.identity["index"]);
+    await cluster.request(`/${name}/_alias/${name}-writer`, "DELETE");
     const error = await errorOf(openOnce({ url, index, resume }));
     expect(error).toMatchObject({ code: "INDEX_REPLACED" });
   });

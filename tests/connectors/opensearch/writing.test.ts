@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { WriteReport } from "../../../core/connector/mod.ts";
+import { readBulkAnswer } from "../../../core/connectors/opensearch/bulk_answer.ts";
+import { OpenSearchClient } from "../../../core/connectors/opensearch/client.ts";
 import { A, B, tombstone, upsert } from "../../indexing/batches.ts";
 import {
   batchAt,
@@ -107,6 +109,20 @@ describe("write()", () => {
     ]);
   });
 
+  test("takes half a surrogate pair in a value, and rejects it in a key", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const events = [upsert(A, "x\ud800y"), upsert("c/cp/o/service/\udc00", "x"), upsert(B, "b")];
+    const report = await opened.sink.write(batchAt(0n, ...events), NEVER);
+    expect(outcome(report)).toEqual({
+      written: 2,
+      deleted: 0,
+      skipped: {},
+      rejected: ["KEY_NOT_UTF8"],
+    });
+    expect(await cluster.names(index)).toEqual({ [A]: "x\ufffdy", [B]: "b" });
+  });
+
   test("sends no more than it has to when many batches come at once", async () => {
     const index = uniqueIndex();
     await using opened = await openSink({ url, index });
@@ -122,6 +138,24 @@ describe("write()", () => {
     expect(names).toHaveLength(500);
     expect(new Set(names)).toEqual(new Set(["n19"]));
   });
+});
+
+test("readBulkAnswer() takes a term that is too long for a fault of the document", async () => {
+  const index = uniqueIndex();
+  const mappings = { properties: { tags: { type: "keyword" } } };
+  await cluster.request(`/${index}`, "PUT", { mappings, aliases: { [`${index}-alias`]: {} } });
+  const lines = [{ index: { _id: "a" } }, { tags: "s3cret".repeat(6_000) }];
+  const body = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  const client = await OpenSearchClient.create({ url });
+  const fates = readBulkAnswer(await client.bulk(`${index}-alias`, body, NEVER), 1);
+  expect(fates).toEqual([
+    {
+      kind: "refused",
+      code: "DOCUMENT_REFUSED",
+      reason: "OpenSearch refuses the document: illegal_argument_exception in tags",
+    },
+  ]);
+  await client.close();
 });
 
 describe("write() ends the run", () => {
