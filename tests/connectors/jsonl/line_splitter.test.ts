@@ -4,10 +4,14 @@ import { type Line, LineSplitter } from "../../../core/connectors/jsonl/line_spl
 
 /** Bytes with many line feeds among them, so that there is something to split. */
 const BYTES = fc
-  .array(fc.oneof(fc.constant(0x0a), fc.constant(0x0d), fc.integer({ min: 0, max: 255 })))
+  .array(fc.oneof(fc.constant(0x0a), fc.constant(0x0d), fc.integer({ min: 0, max: 255 })), {
+    maxLength: 100,
+    size: "max",
+  })
   .map((bytes) => Buffer.from(bytes));
 
-const MAX_LINE_BYTES = 8;
+/** So few that there are lines below it, at it and beyond it. */
+const MAX_LINE_BYTES = 4;
 
 function split(content: Buffer, blockBytes: number): Line[] {
   const splitter = new LineSplitter({ maxLineBytes: MAX_LINE_BYTES });
@@ -41,6 +45,14 @@ describe("LineSplitter", () => {
         expect(split(content, blockBytes)).toEqual(expectedLines(content));
       }),
     );
+  });
+
+  test("takes a line of exactly the limit, and none of a byte more", () => {
+    for (const blockBytes of [1, MAX_LINE_BYTES, 100]) {
+      const lines = split(Buffer.from("1234\n12345\n1234\r\n1234"), blockBytes);
+      const texts = lines.map(({ bytes }) => bytes?.toString());
+      expect(texts).toEqual(["1234", undefined, undefined, "1234"]);
+    }
   });
 
   test("knows the bytes before the last line that it handed out", () => {

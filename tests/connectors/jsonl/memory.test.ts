@@ -84,7 +84,7 @@ test(
   async () => {
     using folder = new TemporaryFolder();
     const path = folder.file("stream.jsonl");
-    const linesCount = 3_000_000;
+    const linesCount = 2_000_000;
     writeFileSync(path, "x\n".repeat(linesCount));
     const { rejected, peakMib } = await copyInChild(path);
     expect(rejected).toBe(linesCount);

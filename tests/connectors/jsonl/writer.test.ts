@@ -137,6 +137,24 @@ describe("write() of record lines", () => {
   });
 });
 
+/** Writes a small value, one that exceeds the limit of file sizes, and a small one. */
+const LIMITED_WRITER = `
+  import { createJsonlSink } from "${ROOT}/core/connectors/jsonl/writer.ts";
+  import { SILENT_OBSERVER } from "${ROOT}/core/observe/observer.ts";
+  const options = { path: process.argv[1], format: "event", existing: "refuse" };
+  const sink = createJsonlSink({ ...options, observer: SILENT_OBSERVER });
+  const signal = new AbortController().signal;
+  const stream = { address: "memory:source", identity: {} };
+  await sink.open({ stream, resume: undefined, fromBeginning: false, signal });
+  const answers = [];
+  for (const text of ["small", "x".repeat(5_000), "small"]) {
+    const message = { sequence: 0n, key: null, value: Buffer.from(text), headers: [], timestampMs: -1 };
+    const batch = { lane: "l", messages: [message], position: "p", nextSequence: 1n, rejections: [], skipped: {}, sizeBytes: 1 };
+    answers.push(await sink.write(batch, signal).then(() => "written", (error) => error.code));
+  }
+  console.log(JSON.stringify(answers));
+`;
+
 describe("write()", () => {
   test("resolves in order with the length behind each batch", async () => {
     using folder = new TemporaryFolder();
@@ -161,6 +179,19 @@ describe("write()", () => {
     const writes = ["a", "b"].map((value) => codeOf(sink.write(batchOf(message(value)), NEVER)));
     expect(await Promise.all(writes)).toEqual(["OUTPUT_UNWRITABLE", "OUTPUT_UNWRITABLE"]);
     expect(sink.write(batchOf(message("c")), NEVER)).rejects.toThrow("the disk is full");
+  });
+
+  test("leaves what follows unwritten even where it would fit", async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("out.jsonl");
+    const limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "sh"];
+    const child = Bun.spawn([...limited, process.execPath, "-e", LIMITED_WRITER, path]);
+    const answers = JSON.parse(await child.stdout.text());
+    expect(answers).toEqual(["written", "OUTPUT_UNWRITABLE", "OUTPUT_UNWRITABLE"]);
+    // The first write and a part of the second, which the next run cuts off.
+    expect(readFileSync(path, "utf8")).toMatch(/^small\nx+$/);
+    await writeOnce(path, batchOf(message("again")), { state: "6" });
+    expect(readFileSync(path, "utf8")).toBe("small\nagain\n");
   });
 
   test("writes to a device, which has no length", async () => {
