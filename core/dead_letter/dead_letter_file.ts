@@ -3,8 +3,10 @@ import {
   closeSync,
   existsSync,
   fdatasyncSync,
+  fstatSync,
   openSync,
   readFileSync,
+  readSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { makePrivateFolder, syncFolder } from "../base/atomic_file.ts";
@@ -18,6 +20,8 @@ export interface DeadLetter extends Rejection {
 
 /** Letters that are remembered, some 10 MiB. Of more than these a second copy may be written. */
 const MAX_KNOWN_COUNT = 100_000;
+/** A resumed run meets again what it refused last, so the end of the file is what it looks at. */
+const KNOWN_TAIL_BYTES = 8 * 1024 * 1024;
 
 /**
  * The dead letters of one run, a JSON line each in a file that only its owner may read. They name
@@ -37,7 +41,9 @@ export class DeadLetterFile implements Disposable {
   /** Appends and makes durable. Returns only when the letters are on disk. */
   append(letters: readonly DeadLetter[]): void {
     try {
-      this.#known ??= new Set(readDeadLetters(this.path).map(identityOf));
+      this.#known ??= new Set(
+        parseDeadLetters(readTail(this.path, KNOWN_TAIL_BYTES)).map(identityOf),
+      );
       const fresh = letters.filter((letter) => !this.#known?.has(identityOf(letter)));
       if (fresh.length === 0) return;
       this.#file ??= openForAppend(this.path);
@@ -69,7 +75,25 @@ export function deadLettersPath(stateDir: string, runName: string): string {
 /** The letters in a file, in the order of writing. A torn last line of a crash is left out. */
 export function readDeadLetters(path: string): readonly DeadLetter[] {
   if (!existsSync(path)) return [];
-  return readFileSync(path, "utf8").split("\n").flatMap(parseDeadLetter);
+  return parseDeadLetters(readFileSync(path, "utf8"));
+}
+
+function parseDeadLetters(text: string): readonly DeadLetter[] {
+  return text.split("\n").flatMap(parseDeadLetter);
+}
+
+/** The end of a file, empty where there is none. Never all of a large one. */
+function readTail(path: string, maxBytes: number): string {
+  if (!existsSync(path)) return "";
+  const file = openSync(path, "r");
+  try {
+    const { size } = fstatSync(file);
+    const tail = Buffer.alloc(Math.min(size, maxBytes));
+    const bytesRead = readSync(file, tail, 0, tail.length, size - tail.length);
+    return tail.toString("utf8", 0, bytesRead);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function formatDeadLetter(letter: DeadLetter): string {
@@ -100,7 +124,7 @@ function identityOf(letter: DeadLetter): string {
 function openForAppend(path: string): number {
   const folder = dirname(path);
   makePrivateFolder(folder);
-  const tornLine = existsSync(path) && !/(^|\n)$/.test(readFileSync(path, "utf8"));
+  const tornLine = existsSync(path) && !["", "\n"].includes(readTail(path, 1));
   const file = openSync(path, "a", 0o600);
   if (tornLine) appendFileSync(file, "\n");
   syncFolder(folder);
