@@ -1,4 +1,12 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 /**
@@ -12,7 +20,8 @@ export function writeFileAtomically(path: string, content: string, mode = 0o644)
   try {
     const file = openSync(temporary, "w", mode);
     try {
-      writeSync(file, content);
+      // Unlike one write(2), this goes on after a short write, or says that the disk is full.
+      writeFileSync(file, content);
       fsyncSync(file);
     } finally {
       closeSync(file);
