@@ -78,6 +78,11 @@ class KafkaSource implements Source {
     const stop = AbortSignal.any([options.stop, this.#disposal.signal]);
     const cursors = await this.#startCursors(options, stop);
     if (cursors === undefined) return;
+    // A partition that holds nothing has a place all the same: whoever waits for it to be reached,
+    // and whoever comes back after records came and went, must know of it.
+    for (const cursor of cursors) {
+      if (!options.from.has(cursor.lane)) yield cursor.place();
+    }
     const { brokers, observer } = this.#options;
     const fetcher = new Fetcher({
       client,

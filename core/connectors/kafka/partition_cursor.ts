@@ -65,6 +65,11 @@ export class PartitionCursor implements Routed {
     return this.#end !== undefined && this.#offset >= this.#end;
   }
 
+  /** A batch of nothing that says where reading begins. */
+  place(): Batch {
+    return this.#batch([], 0);
+  }
+
   /** Whether a decision about a transaction is all that is missing to go on to the end. */
   isBlockedBy({ highWatermark, lastStableOffset }: FetchedPartition): boolean {
     if (this.#end === undefined || this.isDone) return false;
@@ -113,11 +118,15 @@ export class PartitionCursor implements Routed {
       messages.push({ sequence, key, value, headers, timestampMs, origin: this.#origin });
       sizeBytes += messageBytes(message);
     }
+    return this.#batch(messages, sizeBytes);
+  }
+
+  #batch(messages: readonly Message[], sizeBytes: number): Batch {
     return {
       lane: this.lane,
       messages,
-      position: next.toString(),
-      nextSequence: next,
+      position: this.#offset.toString(),
+      nextSequence: this.#offset,
       rejections: [],
       skipped: NOTHING_SKIPPED,
       sizeBytes,

@@ -6,6 +6,7 @@ import { SILENT_OBSERVER } from "../../../core/observe/observer.ts";
 import { freePort } from "../../services/ports.ts";
 import {
   consume,
+  consumeAll,
   deleteRecords,
   errorOf,
   event,
@@ -99,6 +100,21 @@ test("ends() does tell the high watermarks, open transactions included", async (
   );
   await transaction.abort();
   await producer.disconnect();
+});
+
+test("read() does begin with the place of each lane that has no position", async () => {
+  const brokers = await sharedBrokers();
+  const topic = await makeTopic(brokers, { partitionsCount: 2 });
+  const options = { brokers, topics: [topic] };
+  const placeOf = ({ lane, messages, position, nextSequence }: Batch) => {
+    return { lane, messages, position, nextSequence };
+  };
+  const places = [0, 1].map((partition) => {
+    return { lane: `${topic}/${partition}`, messages: [], position: "0", nextSequence: 0n };
+  });
+  expect((await consumeAll(options)).map(placeOf)).toEqual(places);
+  const from = new Map([[`${topic}/0`, "0"]]);
+  expect((await consumeAll(options, { from })).map(placeOf)).toEqual(places.slice(1));
 });
 
 test("read() does end at once on empty partitions", async () => {
@@ -371,7 +387,7 @@ test("a closed source does end its reading", async () => {
   const reading = Array.fromAsync(source.read({ from: new Map(), stop: NEVER }));
   await Bun.sleep(100);
   await source[Symbol.asyncDispose]();
-  expect(await reading).toEqual([]);
+  expect((await reading).flatMap(({ messages }) => messages)).toEqual([]);
 });
 
 test("read() does refuse a topic that was made anew while it follows", async () => {

@@ -147,8 +147,21 @@ export async function produce(
 
 type SourceOptions = Pick<KafkaSourceOptions, "brokers" | "topics"> & Partial<KafkaSourceOptions>;
 
-/** Reads topics to their ends. */
+/** Reads topics to their ends. The places at which lanes begin are left out: see `consumeAll`. */
 export async function consume(
+  options: SourceOptions,
+  readOptions: Partial<ReadOptions> = {},
+): Promise<Batch[]> {
+  const begun = new Set(readOptions.from?.keys());
+  return (await consumeAll(options, readOptions)).filter(({ lane, messages }) => {
+    const isPlace = !begun.has(lane) && messages.length === 0;
+    begun.add(lane);
+    return !isPlace;
+  });
+}
+
+/** Reads topics to their ends. */
+export async function consumeAll(
   options: SourceOptions,
   readOptions: Partial<ReadOptions> = {},
 ): Promise<Batch[]> {
