@@ -61,10 +61,17 @@ const SIGNS: Readonly<Record<LogLevel, { sign: string; color: number }>> = {
 function renderPretty({ level, message, fields }: LogLine, colors: boolean): string {
   const { sign, color } = SIGNS[level];
   const details = Object.entries(fields)
-    .map(([name, value]) => `${name}=${String(value)}`)
+    .map(([name, value]) => `${name}=${printable(String(value))}`)
     .join(" ");
   const paint = (text: string, code: number) => (colors ? `\u001B[${code}m${text}\u001B[0m` : text);
-  return `${paint(sign, color)} ${message}${details === "" ? "" : ` ${paint(details, 90)}`}`;
+  return `${paint(sign, color)} ${printable(message)}${details === "" ? "" : ` ${paint(details, 90)}`}`;
+}
+
+/** A key may come from anybody: what would steer a terminal is shown as an escape. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 function isFields(value: unknown): value is LogFields {
