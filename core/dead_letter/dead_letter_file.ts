@@ -27,15 +27,17 @@ const KNOWN_TAIL_BYTES = 8 * 1024 * 1024;
  * The dead letters of one run, a JSON line each in a file that only its owner may read. They name
  * the place and the reason, never the content.
  *
- * A message that a later run meets and refuses again is not written a second time.
+ * A run that goes on from a checkpoint meets again what the last one refused behind it, and does
+ * not write that a second time. A run from the beginning may meet other records at the same places.
  */
 export class DeadLetterFile implements Disposable {
   readonly path: string;
   #file: number | undefined;
   #known: Set<string> | undefined;
 
-  constructor(stateDir: string, runName: string) {
+  constructor(stateDir: string, { runName, isResumed }: { runName: string; isResumed: boolean }) {
     this.path = deadLettersPath(stateDir, runName);
+    if (!isResumed) this.#known = new Set();
   }
 
   /** Appends and makes durable. Returns only when the letters are on disk. */
@@ -117,8 +119,8 @@ function parseDeadLetter(text: string): DeadLetter[] {
   }
 }
 
-function identityOf(letter: DeadLetter): string {
-  return `${letter.lane}\n${letter.sequence}`;
+function identityOf({ lane, sequence, code, key, reason }: DeadLetter): string {
+  return JSON.stringify([lane, String(sequence), code, key, reason]);
 }
 
 function openForAppend(path: string): number {

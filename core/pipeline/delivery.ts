@@ -92,8 +92,10 @@ export class Delivery {
 
   async #deliver(batch: Batch, settle: () => void): Promise<void> {
     const report = await this.#write(batch);
-    const rejections = [...batch.rejections, ...report.rejections];
-    this.#bury(batch.lane, rejections);
+    // Behind a failure nothing is settled, and no state taken: it would cover what the failed batch
+    // wrote while its lane stays before it, and the next run would write that again.
+    if (this.#failure !== undefined) return;
+    if (!this.#isBuried(batch.lane, [...batch.rejections, ...report.rejections])) return;
     if (report.state !== undefined) this.#sinkState = report.state;
     settle();
     this.#unsaved = true;
@@ -107,6 +109,17 @@ export class Delivery {
     const report = await this.#parts.sink.write(batch, this.#abort.signal);
     refuseWrongSum(batch, report);
     return report;
+  }
+
+  /** Fails at once, before another batch that is written already can settle. */
+  #isBuried(lane: Lane, rejections: readonly Rejection[]): boolean {
+    try {
+      this.#bury(lane, rejections);
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
   }
 
   #bury(lane: Lane, rejections: readonly Rejection[]): void {

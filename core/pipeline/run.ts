@@ -65,8 +65,11 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   const addresses = { source: stream.address, sink: sink.address };
   refuseSamePlace(addresses);
   using state = options.resumable ? openRunState(options.stateDir, addresses) : undefined;
-  using deadLetters = new DeadLetterFile(options.stateDir, runName(addresses));
   const checkpoint = options.fromBeginning ? undefined : state?.load();
+  using deadLetters = new DeadLetterFile(options.stateDir, {
+    runName: runName(addresses),
+    isResumed: checkpoint !== undefined,
+  });
   if (checkpoint) refuseAnotherStream(checkpoint, stream);
   const opening = await openSink(options, stream, checkpoint);
   const start = startPositions(checkpoint, opening);

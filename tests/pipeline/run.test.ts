@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { cpSync, readdirSync, statSync } from "node:fs";
 import { KonnError } from "../../core/base/errors.ts";
 import { listCheckpoints } from "../../core/checkpoint/mod.ts";
 import { readDeadLetters } from "../../core/dead_letter/dead_letter_file.ts";
@@ -27,6 +27,11 @@ function savedLanes(folder: TemporaryFolder) {
   const checkpoint = listCheckpoints(folder.path)[0]?.checkpoint;
   if (!checkpoint || checkpoint instanceof KonnError) throw new Error("no checkpoint");
   return Object.fromEntries([...checkpoint.lanes].map(([lane, at]) => [lane, at.position]));
+}
+
+function lettersIn(folder: TemporaryFolder) {
+  const [file = ""] = readdirSync(folder.file("dead-letters"));
+  return readDeadLetters(folder.file(`dead-letters/${file}`));
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<KonnError> {
@@ -113,16 +118,46 @@ describe("run()", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  test("writes a dead letter once over several runs", async () => {
+  test("does not write a dead letter again that it meets behind an older checkpoint", async () => {
     using folder = new TemporaryFolder();
-    const again = { fromBeginning: true };
-    await start(folder, { ...again, sink: new MemorySink({ refuse: ["k1"] }) });
-    await start(folder, { ...again, sink: new MemorySink({ refuse: ["k1", "k2"] }) });
-    const [file = ""] = readdirSync(folder.file("dead-letters"));
-    const lines = readFileSync(folder.file(`dead-letters/${file}`), "utf8")
-      .trim()
-      .split("\n");
-    expect(lines).toHaveLength(2);
+    await start(folder, { maxEventsCount: 1 });
+    cpSync(folder.file("checkpoints"), folder.file("older"), { recursive: true });
+    await start(folder, { sink: new MemorySink({ refuse: ["k1"] }) });
+    cpSync(folder.file("older"), folder.file("checkpoints"), { recursive: true, force: true });
+    await start(folder, { sink: new MemorySink({ refuse: ["k1", "k2"] }) });
+    expect(lettersIn(folder).map(({ sequence }) => sequence)).toEqual([1n, 2n]);
+  });
+
+  test("writes every dead letter of a run from the beginning", async () => {
+    using folder = new TemporaryFolder();
+    for (const fromBeginning of [true, true]) {
+      await start(folder, { fromBeginning, sink: new MemorySink({ refuse: ["k1"] }) });
+    }
+    expect(lettersIn(folder)).toHaveLength(2);
+  });
+
+  test("takes no sink state of what was written behind a failure", async () => {
+    using folder = new TemporaryFolder();
+    const allWritten = Promise.withResolvers<void>();
+    let writesCount = 0;
+    const sink = new MemorySink({
+      refuse: ["k0"],
+      // All three resolve together, as writes do that share one sync of a file.
+      beforeWrite: () => {
+        writesCount += 1;
+        if (writesCount === 3) allWritten.resolve();
+        return allWritten.promise;
+      },
+    });
+    const write = sink.write.bind(sink);
+    sink.write = async (batch, signal) => ({
+      ...(await write(batch, signal)),
+      state: batch.position,
+    });
+    await errorOf(start(folder, { sink, maxDeadLettersCount: 0 }));
+    const checkpoint = listCheckpoints(folder.path)[0]?.checkpoint;
+    if (!checkpoint || checkpoint instanceof KonnError) throw new Error("no checkpoint");
+    expect([checkpoint.lanes.size, checkpoint.sink.state]).toEqual([0, "open"]);
   });
 
   test("fails when more is refused than maxDeadLettersCount", async () => {
