@@ -37,6 +37,9 @@ export function writerAliasOf(indexName: string): string {
   return `${indexName}-writer`;
 }
 
+/** What konn puts behind the alias in the name of an index: the time in UTC, and four digits. */
+const STAMPED = /^-\d{17}-[0-9a-f]{4}$/;
+
 /**
  * Finds or makes the index to write to.
  *
@@ -176,7 +179,11 @@ async function createIndex(
 
 /** Every index that konn has made for this alias. */
 async function indexesOf(alias: string, admin: IndexAdmin): Promise<readonly IndexInfo[]> {
-  return (await admin.find(`${alias}-*`)).filter(({ meta }) => meta?.alias === alias);
+  const found = await admin.find(`${alias}-*`);
+  return found.filter(({ name, meta }) => {
+    // A clone has the mapping of its original, but not its name, and belongs to whoever made it.
+    return meta?.alias === alias && STAMPED.test(name.slice(alias.length));
+  });
 }
 
 function notOurs(alias: string, state: string): KonnError {

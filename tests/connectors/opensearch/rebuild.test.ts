@@ -65,6 +65,18 @@ test("a new index is built beside the live one, and swapped in when it has caugh
   expect(await cluster.names(index)).toEqual({ [A]: "newer", [B]: "b" });
 });
 
+test("a clone that somebody made of an index stays, though it has the mapping of its original", async () => {
+  const index = uniqueIndex();
+  const first = await seedLive(index);
+  const clone = `${index}-my-copy`;
+  await cluster.request(`/${first}/_settings`, "PUT", { index: { "blocks.write": true } });
+  const answer = await cluster.request(`/${first}/_clone/${clone}`, "POST", {});
+  expect(answer.status).toBe(200);
+  const second = await rebuild(index);
+  const third = await rebuild(index);
+  expect(await cluster.madeFor(index)).toEqual([second, third, clone].toSorted());
+});
+
 test("the previous index is kept, older ones and unfinished ones are deleted, others stay", async () => {
   const index = uniqueIndex();
   const foreign = `${index}-backup`;
