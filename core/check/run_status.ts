@@ -2,7 +2,7 @@ import { KonnError, messageOf } from "../base/errors.ts";
 import { type Checkpoint, type ListedCheckpoint, listCheckpoints } from "../checkpoint/mod.ts";
 import { identityDifference } from "../connector/identity.ts";
 import { type Lane, NO_TIMESTAMP, type Source, type StreamIdentity } from "../connector/mod.ts";
-import { deadLettersPath, readDeadLetters } from "../dead_letter/dead_letter_file.ts";
+import { countDeadLetters, deadLettersPath } from "../dead_letter/dead_letter_file.ts";
 
 /** How far one run has come: what is on disk, and what its source says now. */
 export interface RunStatus {
@@ -55,7 +55,7 @@ async function statusOf(
   { name, checkpoint }: ListedCheckpoint,
   openSource: OpenSource,
 ): Promise<RunStatus> {
-  const dead_letters = readDeadLetters(deadLettersPath(stateDir, name)).length;
+  const dead_letters = countDeadLetters(deadLettersPath(stateDir, name));
   if (checkpoint instanceof KonnError) return unreadable(name, dead_letters, checkpoint);
   const live = await askSource(checkpoint, openSource);
   const lanes = laneStatus(checkpoint, live.ends);

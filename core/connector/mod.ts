@@ -141,6 +141,9 @@ export interface Source extends AsyncDisposable {
    * Pulls batches of all lanes, each lane in order, lanes in any order. The caller's pace is the
    * source's pace: nothing is read far ahead of what was asked for. A bounded source ends by
    * itself, exactly at the ends seen at its start; a following one ends only by `stop`.
+   *
+   * A lane that begins behind 0 without a position yields a batch of no messages that says where,
+   * or nobody could tell that it has been reached.
    */
   read(options: ReadOptions): AsyncIterable<Batch>;
 

@@ -22,6 +22,7 @@ export interface DeadLetter extends Rejection {
 const MAX_KNOWN_COUNT = 100_000;
 /** A resumed run meets again what it refused last, so the end of the file is what it looks at. */
 const KNOWN_TAIL_BYTES = 8 * 1024 * 1024;
+const COUNT_BLOCK_BYTES = 1024 * 1024;
 
 /**
  * The dead letters of one run, a JSON line each in a file that only its owner may read. They name
@@ -78,6 +79,23 @@ export function deadLettersPath(stateDir: string, runName: string): string {
 export function readDeadLetters(path: string): readonly DeadLetter[] {
   if (!existsSync(path)) return [];
   return parseDeadLetters(readFileSync(path, "utf8"));
+}
+
+/** How many letters a file holds, however long it has become. */
+export function countDeadLetters(path: string): number {
+  if (!existsSync(path)) return 0;
+  const file = openSync(path, "r");
+  const block = Buffer.alloc(COUNT_BLOCK_BYTES);
+  let count = 0;
+  try {
+    for (let bytes = readSync(file, block); bytes > 0; bytes = readSync(file, block)) {
+      const read = block.subarray(0, bytes);
+      for (let at = read.indexOf("\n"); at >= 0; at = read.indexOf("\n", at + 1)) count += 1;
+    }
+    return count;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function parseDeadLetters(text: string): readonly DeadLetter[] {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { cpSync, readdirSync, statSync } from "node:fs";
 import { KonnError } from "../../core/base/errors.ts";
 import { listCheckpoints } from "../../core/checkpoint/mod.ts";
-import { readDeadLetters } from "../../core/dead_letter/dead_letter_file.ts";
+import { countDeadLetters, readDeadLetters } from "../../core/dead_letter/dead_letter_file.ts";
 import { createRunObserver, SILENT_LOGGER } from "../../core/observe/observer.ts";
 import { run, type RunOptions } from "../../core/pipeline/mod.ts";
 import { MemorySink } from "../fakes/memory_sink.ts";
@@ -31,7 +31,10 @@ function savedLanes(folder: TemporaryFolder) {
 
 function lettersIn(folder: TemporaryFolder) {
   const [file = ""] = readdirSync(folder.file("dead-letters"));
-  return readDeadLetters(folder.file(`dead-letters/${file}`));
+  const path = folder.file(`dead-letters/${file}`);
+  const letters = readDeadLetters(path);
+  expect(countDeadLetters(path)).toBe(letters.length);
+  return letters;
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<KonnError> {

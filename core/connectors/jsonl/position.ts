@@ -35,6 +35,6 @@ export function parsePosition(text: Position): FilePosition {
   if (parsed.success) return parsed.output;
   throw new KonnError("Cannot go on in the file: the saved position is none of a file", {
     code: "POSITION_MALFORMED",
-    hint: "Start over with --again.",
+    hint: "Start over: replay --again, pipe --from-beginning.",
   });
 }
