@@ -2,7 +2,13 @@ import { KonnError } from "../core/base/errors.ts";
 import { isLines } from "../core/connectors/connector_url.ts";
 import type { Settings } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
-import { type ConnectorSettings, transfer, TRANSFER_SETTINGS } from "./cli/transfer.ts";
+import {
+  type ConnectorSettings,
+  PRODUCER_SETTINGS,
+  producerSettings,
+  transfer,
+  TRANSFER_SETTINGS,
+} from "./cli/transfer.ts";
 
 const SETTINGS = [
   "from",
@@ -12,8 +18,7 @@ const SETTINGS = [
   "format",
   "append",
   "overwrite",
-  "partitions",
-  "compression",
+  ...PRODUCER_SETTINGS,
   "exclude-types",
   "skip-types",
   "from-beginning",
@@ -52,8 +57,7 @@ export const command = declareCommand({
         ...formats(to, settings.format),
         excludeTypes: settings["exclude-types"],
         skipTypes: settings["skip-types"],
-        partitionsCount: settings.partitions,
-        compression: settings.compression,
+        ...producerSettings(settings),
         existing: existingOutput(settings),
       },
       follow: from.startsWith("kafka:") ? !settings["until-end"] : settings.follow,

@@ -1,6 +1,11 @@
 import { declareCommand } from "./cli/declare.ts";
 import { oneTopic } from "./cli/one_topic.ts";
-import { transfer, TRANSFER_SETTINGS } from "./cli/transfer.ts";
+import {
+  PRODUCER_SETTINGS,
+  producerSettings,
+  transfer,
+  TRANSFER_SETTINGS,
+} from "./cli/transfer.ts";
 
 export const command = declareCommand({
   name: "replay",
@@ -11,8 +16,7 @@ export const command = declareCommand({
   settings: [
     "brokers",
     "topic",
-    "partitions",
-    "compression",
+    ...PRODUCER_SETTINGS,
     "format",
     "again",
     "follow",
@@ -40,8 +44,7 @@ export const command = declareCommand({
         openSearchUrl: "",
         readFormat: settings.format,
         excludeTypes: settings["exclude-types"],
-        partitionsCount: settings.partitions,
-        compression: settings.compression,
+        ...producerSettings(settings),
       },
       follow: settings.follow,
       fromBeginning: settings.again,

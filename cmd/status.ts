@@ -27,7 +27,7 @@ export const command = declareCommand({
       existing: "refuse",
     };
     const all = await readRunStatus(settings["state-dir"], async ({ address, label }) => {
-      if (address.startsWith("kafka:")) return (await createSource(address, options)).end;
+      if (address.startsWith("kafka:")) return (await createSource(label ?? address, options)).end;
       const isFile = label !== undefined && existsSync(label);
       return isFile ? (await createSource(`file:${label}`, options)).end : undefined;
     });

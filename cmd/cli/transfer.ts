@@ -15,6 +15,32 @@ export const TRANSFER_SETTINGS = [
   "max-dead-letters",
 ] as const satisfies readonly SettingName[];
 
+/** Settings of every command that can write to Kafka from a file. */
+export const PRODUCER_SETTINGS = [
+  "partitions",
+  "compression",
+  "topic-config",
+  "at-least-once",
+  "positions-topic",
+  "stream",
+  "from-line",
+] as const satisfies readonly SettingName[];
+
+/** What these settings say to the connectors. */
+export function producerSettings(
+  settings: Settings<(typeof PRODUCER_SETTINGS)[number]>,
+): Partial<ConnectorSettings> {
+  return {
+    partitionsCount: settings.partitions,
+    compression: settings.compression,
+    topicConfig: settings["topic-config"],
+    atLeastOnce: settings["at-least-once"],
+    positionsTopic: settings["positions-topic"],
+    streamName: settings.stream,
+    fromLine: settings["from-line"],
+  };
+}
+
 export interface TransferOptions {
   readonly from: string;
   readonly to: string;
@@ -38,6 +64,11 @@ export interface ConnectorSettings {
   readonly excludeTypes?: readonly string[] | undefined;
   readonly partitionsCount?: number | undefined;
   readonly compression?: "none" | "gzip" | "snappy" | "lz4" | "zstd";
+  readonly topicConfig?: Readonly<Record<string, string>> | undefined;
+  readonly positionsTopic?: string | undefined;
+  readonly atLeastOnce?: boolean | undefined;
+  readonly streamName?: string | undefined;
+  readonly fromLine?: number | undefined;
   readonly existing?: "refuse" | "append" | "overwrite";
   readonly skipTypes?: readonly string[];
   readonly onTruncate?: "halt" | "ignore" | "rebuild";
@@ -69,6 +100,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
       stateDir: settings["state-dir"],
       resumable: source.resumable && sink.resumable,
       fromBeginning: options.fromBeginning,
+      ignorePositions: connectors.fromLine !== undefined,
       maxEventsCount: settings.limit,
       maxDeadLettersCount: settings["max-dead-letters"],
       pacer,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import type { Lane, Position, SinkResume, StreamIdentity } from "../connector/mod.ts";
+import type { Lane, LanePosition, SinkFacts, StreamIdentity } from "../connector/mod.ts";
 import { KonnError } from "../base/errors.ts";
 
 /** The format that this konn writes. A file of another version is refused, never guessed at. */
@@ -9,16 +9,9 @@ export const CHECKPOINT_VERSION = 1;
 /** What a run needs to go on where the last one stopped. */
 export interface Checkpoint {
   readonly source: StreamIdentity;
-  readonly sink: SinkResume & { readonly address: string };
+  readonly sink: SinkFacts & { readonly address: string };
   readonly lanes: ReadonlyMap<Lane, LanePosition>;
   readonly savedAt: Date;
-}
-
-/** How far a lane has been delivered. */
-export interface LanePosition {
-  readonly position: Position;
-  /** Everything below this sequence is settled. For lag; `position` is what reading resumes from. */
-  readonly nextSequence: bigint;
 }
 
 const IDENTITY_SCHEMA = v.record(v.string(), v.string());

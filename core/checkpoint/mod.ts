@@ -2,7 +2,6 @@ export {
   CHECKPOINT_VERSION,
   type Checkpoint,
   formatCheckpoint,
-  type LanePosition,
   parseCheckpoint,
 } from "./checkpoint.ts";
 export {

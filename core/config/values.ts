@@ -66,6 +66,19 @@ export const list = v.pipe(
   v.minLength(1, "at least one name: a,b"),
 );
 
+/** `a=1,b=2` -> { a: "1", b: "2" }. */
+export const pairs = v.pipe(
+  list,
+  v.everyItem((item) => /^[^=]+=/.test(item), "NAME=VALUE, or several with commas between"),
+  v.transform((items): Readonly<Record<string, string>> => {
+    const split = items.map((item): [string, string] => {
+      const equals = item.indexOf("=");
+      return [item.slice(0, equals).trim(), item.slice(equals + 1).trim()];
+    });
+    return Object.fromEntries(split);
+  }),
+);
+
 /** `host:9092,other:9092`. */
 export const brokers = v.pipe(
   list,

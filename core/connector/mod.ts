@@ -12,7 +12,7 @@
  *
  * Delivery is at least once by this contract alone: after a crash, everything behind the last
  * saved checkpoint is read and written again. A sink makes that exact by being idempotent (an
- * index with external versions) or by keeping the positions together with the data.
+ * index with external versions) or by keeping the positions together with the data (`commit`).
  */
 
 /** One ordered stream of messages: a partition of a topic, a file. */
@@ -23,6 +23,13 @@ export type Lane = string;
  * everybody else stores it and hands it back.
  */
 export type Position = string;
+
+/** How far a lane has been delivered. */
+export interface LanePosition {
+  readonly position: Position;
+  /** Everything below this sequence is settled. For lag; `position` is what reading resumes from. */
+  readonly nextSequence: bigint;
+}
 
 /** A name and its bytes. Kafka allows a name to stand more than once, so headers are a list. */
 export interface Header {
@@ -103,6 +110,13 @@ export interface StreamIdentity {
   readonly label?: string;
   /** How many lanes the stream has; one, where it is not said. */
   readonly lanesCount?: number;
+  /**
+   * The name under which a sink can keep positions of this stream together with its data. Absent
+   * where reading cannot go on from a position (stdin).
+   */
+  readonly streamId?: string;
+  /** How many partitions a topic needs to hold the messages by their origin, where that is known. */
+  readonly partitionsCount?: number;
 }
 
 export interface ReadOptions {
@@ -161,19 +175,26 @@ export interface SinkOpenOptions {
   readonly signal: AbortSignal;
 }
 
-/** What a sink asked the checkpoint to keep. */
-export interface SinkResume {
+/** What a sink says of itself once it is open, and is told again by the next run. */
+export interface SinkFacts {
   readonly identity: Identity;
   readonly state: string | undefined;
 }
 
+/** What the checkpoint holds for a sink. */
+export interface SinkResume extends SinkFacts {
+  /** How far the checkpoint says that the stream was delivered; absent for nowhere. */
+  readonly positions?: ReadonlyMap<Lane, LanePosition>;
+}
+
 /** What a sink says of itself once it is open. */
-export interface SinkOpening extends SinkResume {
+export interface SinkOpening extends SinkFacts {
   /**
-   * Positions that the sink keeps together with the data. They win over the checkpoint, since
-   * they moved in the same transaction as the data did.
+   * Positions that the sink keeps together with the data. They take the place of those of the
+   * checkpoint, since they moved in the same transaction as the data did. Whoever returns them, be
+   * it an empty map, wants `commit` to be called.
    */
-  readonly positions?: ReadonlyMap<Lane, Position>;
+  readonly positions?: ReadonlyMap<Lane, LanePosition>;
 }
 
 /** The fate of a batch. The counts and the rejections add up to the batch's messages. */
@@ -196,8 +217,8 @@ export interface WriteReport {
 /**
  * Where events go to.
  *
- * Call order: `open` once, `write` any number of times, `caughtUp` at most once, dispose once or
- * more. The address is known before `open`, since the lock is taken by it.
+ * Call order: `address` once, `open` once, `write` and `commit` any number of times, `caughtUp` at
+ * most once, dispose once or more.
  *
  * **What a write promises.** When `write` resolves, every message of the batch is delivered, or
  * skipped by a rule, or listed as rejected, and that outcome survives a crash of the sink's
@@ -211,10 +232,19 @@ export interface WriteReport {
  * **Concurrency.** The pipeline may call `write` again before earlier calls have resolved, for the
  * same lane too, always in the order of the lane. How much of it runs at once is the sink's
  * choice, but messages with one key take effect in the order of the calls.
+ *
+ * **Transactions.** A sink that keeps positions with its data has `commit`, and what it has written
+ * since the last one takes effect only then: all of it with the positions, or nothing. The pipeline
+ * calls it while no write is under way, with positions that stand behind everything that was
+ * written, once what was rejected is in the dead letters. A run that fails does not call it.
  */
 export interface Sink extends AsyncDisposable {
-  /** Where the data goes, in canonical form and without secrets: part of the checkpoint's name. */
-  readonly address: string;
+  /**
+   * Where the data goes, in canonical form and without secrets: part of the checkpoint's name. Asks
+   * the service who it is, where that takes asking, but changes nothing there: the lock of the run
+   * is taken by this name.
+   */
+  address(signal: AbortSignal): Promise<string>;
 
   /**
    * Connects, creates what is missing, and refuses what is not ours to write to. It must not
@@ -223,6 +253,12 @@ export interface Sink extends AsyncDisposable {
   open(options: SinkOpenOptions): Promise<SinkOpening>;
 
   write(batch: Batch, signal: AbortSignal): Promise<WriteReport>;
+
+  /**
+   * Makes what was written take effect, together with these positions. An error means that nothing
+   * is known of it and that the run must end.
+   */
+  commit?(lanes: ReadonlyMap<Lane, LanePosition>): Promise<void>;
 
   /**
    * Everything that the source held when the run began has been delivered and checkpointed: what

@@ -21,6 +21,16 @@ export interface ConnectorOptions {
   readonly excludeTypes?: readonly string[] | undefined;
   readonly partitionsCount?: number | undefined;
   readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
+  /** Of a topic that a sink makes, in addition to what konn gives its topics. */
+  readonly topicConfig?: Readonly<Record<string, string>> | undefined;
+  /** Where a Kafka sink keeps positions. */
+  readonly positionsTopic?: string | undefined;
+  /** Without transactions, also where they are possible. */
+  readonly atLeastOnce?: boolean | undefined;
+  /** What a file's stream is called, in place of its first line. */
+  readonly streamName?: string | undefined;
+  /** The line of a file to go on with, whatever was delivered. */
+  readonly fromLine?: number | undefined;
   /** Entity types that an index leaves out. By default those that nobody searches. */
   readonly skipTypes?: readonly string[] | undefined;
   /** What an index sink does when the whole table is truncated. */
@@ -46,9 +56,9 @@ interface Connector {
 }
 
 const FILE: Connector = {
-  source: async ({ name }, { readFormat, follow, excludeTypes, observer }) => {
+  source: async ({ name: path }, { readFormat: format, ...options }) => {
     const { createJsonlSource } = await import("./jsonl/reader.ts");
-    return createJsonlSource({ path: name, format: readFormat, follow, excludeTypes, observer });
+    return createJsonlSource({ ...options, path, format });
   },
   sink: async ({ name }, { writeFormat = "record", existing, observer }) => {
     const { createJsonlSink } = await import("./jsonl/writer.ts");
@@ -64,14 +74,14 @@ const KAFKA: Connector = {
     const topics = name.split(",");
     return createKafkaSource({ brokers: hosts?.split(",") ?? brokers, topics, follow, observer });
   },
-  sink: async ({ name, hosts }, { brokers, partitionsCount, compression, observer }) => {
+  sink: async ({ name, hosts }, { brokers, partitionsCount, atLeastOnce, ...options }) => {
     const { createKafkaSink } = await import("./kafka/producer.ts");
     return createKafkaSink({
+      ...options,
       brokers: hosts?.split(",") ?? brokers,
       topic: name,
       partitionsCount,
-      compression,
-      observer,
+      delivery: atLeastOnce ? "at-least-once" : "exactly-once",
     });
   },
   resumable: true,

@@ -1,7 +1,6 @@
 import { KonnError } from "../base/errors.ts";
 import { releaseMemory } from "../base/release_memory.ts";
-import type { LanePosition } from "../checkpoint/mod.ts";
-import type { Batch, Lane, Rejection, Sink, WriteReport } from "../connector/mod.ts";
+import type { Batch, Lane, LanePosition, Rejection, Sink, WriteReport } from "../connector/mod.ts";
 import type { DeadLetterFile } from "../dead_letter/dead_letter_file.ts";
 import { InFlightLimit } from "./in_flight_limit.ts";
 import { LaneTracker } from "./lane_tracker.ts";
@@ -10,6 +9,12 @@ import type { RunSnapshot, RunTally } from "./run_tally.ts";
 /** What may be read and not yet settled. Decoded batches take up to three times their bytes. */
 const MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 const MAX_IN_FLIGHT_BATCHES_COUNT = 16;
+/**
+ * A transaction costs its sink several round trips in which nothing else is written, and until its
+ * end nobody sees what is in it: it ends after this time, and earlier once nothing more comes.
+ */
+const COMMIT_INTERVAL_MS = 500;
+const COMMIT_WHEN_IDLE_MS = 10;
 
 export interface DeliveryParts {
   readonly sink: Sink;
@@ -18,6 +23,10 @@ export interface DeliveryParts {
   readonly tally: RunTally;
   readonly deadLetters: DeadLetterFile;
   readonly sinkState: string | undefined;
+  /** Of a sink that keeps the positions with its data. */
+  readonly commit: ((lanes: ReadonlyMap<Lane, LanePosition>) => Promise<void>) | undefined;
+  /** Ends a wait that is not for what is in hand. */
+  readonly stop: AbortSignal;
   readonly maxDeadLettersCount?: number | undefined;
   readonly onProgress?: (snapshot: RunSnapshot) => void;
   save(lanes: ReadonlyMap<Lane, LanePosition>, sinkState: string | undefined): Promise<void>;
@@ -41,7 +50,11 @@ export class Delivery {
   #sinkState: string | undefined;
   #unsaved = false;
   #saving: Promise<void> | undefined;
-  #caughtUp = false;
+  /** A sink with transactions: nothing may be written while one ends. */
+  #committing: Promise<void> | undefined;
+  #commitDueAtMs: number | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #isShown = false;
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
@@ -64,9 +77,18 @@ export class Delivery {
     await this.#showWhenReached();
   }
 
+  /** Whether everything that the source held at the start of the run has been settled. */
+  get hasReachedEnds(): boolean {
+    const { ends } = this.#parts;
+    return ends.size > 0 && this.#tracker.hasReached(ends);
+  }
+
   /** Hands a batch to the sink as soon as there is room. Resolves before it is settled. */
   async admit(batch: Batch): Promise<void> {
+    clearTimeout(this.#idleTimer);
+    if (this.#isCommitDue()) await this.#commitSoon();
     await this.#limit.acquire(batch.sizeBytes);
+    await this.#committing;
     this.#throwFailure();
     this.#parts.tally.read(batch);
     const settle = this.#tracker.begin(batch);
@@ -76,6 +98,7 @@ export class Delivery {
         this.#limit.release(batch.sizeBytes);
         releaseMemory(batch.sizeBytes);
         this.#underWay.delete(task);
+        if (this.#underWay.size === 0) this.#commitWhenIdle();
       });
     this.#underWay.add(task);
   }
@@ -83,9 +106,11 @@ export class Delivery {
   /** Waits for everything under way and saves the last checkpoint. */
   async finish(readToTheEnd: boolean): Promise<void> {
     await Promise.all(this.#underWay);
+    clearTimeout(this.#idleTimer);
+    await this.#committing;
     await this.#saving;
     const complete = readToTheEnd && this.#failure === undefined;
-    if (this.#unsaved || complete) await this.#save().catch((error: unknown) => this.#fail(error));
+    if (this.#unsaved || complete) await this.#commitSoon();
     if (complete) await this.#showWhatWasBuilt().catch((error: unknown) => this.#fail(error));
     this.#throwFailure();
   }
@@ -101,7 +126,8 @@ export class Delivery {
     this.#unsaved = true;
     this.#parts.tally.settled(batch, report, this.#tracker.positions());
     this.#parts.onProgress?.(this.#parts.tally.snapshot());
-    this.#saving ??= this.#saveSoon();
+    if (this.#parts.commit === undefined) this.#saving ??= this.#saveSoon();
+    else this.#commitDueAtMs ??= performance.now() + COMMIT_INTERVAL_MS;
   }
 
   async #write(batch: Batch): Promise<WriteReport> {
@@ -153,6 +179,44 @@ export class Delivery {
     }
   }
 
+  #isCommitDue(): boolean {
+    return this.#commitDueAtMs !== undefined && performance.now() >= this.#commitDueAtMs;
+  }
+
+  #commitWhenIdle(): void {
+    clearTimeout(this.#idleTimer);
+    if (this.#commitDueAtMs === undefined || this.#failure !== undefined) return;
+    this.#idleTimer = setTimeout(() => {
+      if (this.#underWay.size === 0) void this.#commitSoon();
+    }, COMMIT_WHEN_IDLE_MS);
+  }
+
+  /** One commit at a time. Its error is kept. */
+  async #commitSoon(): Promise<void> {
+    this.#committing ??= this.#commit()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#committing = undefined;
+      });
+    await this.#committing;
+  }
+
+  /**
+   * Lets everything under way settle, has the sink make it take effect, and only then moves the
+   * checkpoint: it must never be ahead of what the sink knows.
+   */
+  async #commit(): Promise<void> {
+    await Promise.all(this.#underWay);
+    const { commit } = this.#parts;
+    if (commit !== undefined) {
+      if (this.#failure !== undefined) return;
+      this.#commitDueAtMs = undefined;
+      await commit(this.#tracker.positions());
+    }
+    await this.#save();
+    await this.#showWhenReached();
+  }
+
   async #save(): Promise<void> {
     this.#unsaved = false;
     await this.#parts.save(this.#tracker.positions(), this.#sinkState);
@@ -160,14 +224,21 @@ export class Delivery {
 
   /** A source whose ends are unknown has been delivered only when it has ended. */
   async #showWhenReached(): Promise<void> {
-    const { ends } = this.#parts;
-    if (ends.size > 0 && this.#tracker.hasReached(ends)) await this.#showWhatWasBuilt();
+    if (this.hasReachedEnds) await this.#showWhatWasBuilt();
   }
 
+  /** A stop ends the waiting for a sink that is away; the next run shows it then. */
   async #showWhatWasBuilt(): Promise<void> {
-    if (this.#caughtUp) return;
-    this.#caughtUp = true;
-    const state = await this.#parts.sink.caughtUp?.(this.#abort.signal);
+    const { sink, stop } = this.#parts;
+    if (this.#isShown || sink.caughtUp === undefined || stop.aborted) return;
+    this.#isShown = true;
+    let state: string | undefined;
+    try {
+      state = await sink.caughtUp(AbortSignal.any([this.#abort.signal, stop]));
+    } catch (error) {
+      if (!stop.aborted || this.#failure !== undefined) throw error;
+      this.#isShown = false;
+    }
     if (state === undefined) return;
     this.#sinkState = state;
     await this.#save();

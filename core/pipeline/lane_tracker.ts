@@ -1,5 +1,4 @@
-import type { Batch, Lane } from "../connector/mod.ts";
-import type { LanePosition } from "../checkpoint/mod.ts";
+import type { Batch, Lane, LanePosition } from "../connector/mod.ts";
 
 /**
  * Follows the batches that are under way and knows, for each lane, how far everything has been

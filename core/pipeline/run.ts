@@ -1,7 +1,6 @@
-import { KonnError } from "../base/errors.ts";
+import { KonnError, messageOf } from "../base/errors.ts";
 import {
   type Checkpoint,
-  type LanePosition,
   openRunState,
   type RunAddresses,
   runName,
@@ -11,6 +10,7 @@ import { identityDifference } from "../connector/identity.ts";
 import type {
   Identity,
   Lane,
+  LanePosition,
   Sink,
   SinkOpening,
   Source,
@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly resumable: boolean;
   /** Forget the checkpoint and have the sink build anew. */
   readonly fromBeginning?: boolean;
+  /** The source itself knows where to begin, whatever was delivered. */
+  readonly ignorePositions?: boolean;
   readonly maxEventsCount?: number | undefined;
   /** More dead letters than this end the run with an error. */
   readonly maxDeadLettersCount?: number | undefined;
@@ -62,17 +64,18 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   await using sink = options.sink;
   const tally = new RunTally(options.observer);
   const stream = await source.open(options.stop);
-  const addresses = { source: stream.address, sink: sink.address };
+  const addresses = { source: stream.address, sink: await sink.address(options.stop) };
   refuseSamePlace(addresses);
   using state = options.resumable ? openRunState(options.stateDir, addresses) : undefined;
-  const checkpoint = options.fromBeginning ? undefined : state?.load();
+  const isAnew = options.fromBeginning === true || options.ignorePositions === true;
+  const checkpoint = isAnew ? undefined : state?.load();
   using deadLetters = new DeadLetterFile(options.stateDir, {
     runName: runName(addresses),
     isResumed: checkpoint !== undefined,
   });
   if (checkpoint) refuseAnotherStream(checkpoint, stream);
-  const opening = await openSink(options, stream, checkpoint);
-  const start = startPositions(checkpoint, opening);
+  const opening = await openSink(options, { stream, checkpoint, address: addresses.sink });
+  const start = isAnew ? new Map<Lane, LanePosition>() : startPositions(checkpoint, opening);
   const ends = await source.ends();
   tally.begin(start, ends);
 
@@ -83,32 +86,48 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     tally,
     deadLetters,
     sinkState: opening.state,
-    save: checkpointSaver({ state, stream, sink, identity: opening.identity, source }),
+    commit: opening.positions && sink.commit?.bind(sink),
+    save: checkpointSaver({
+      state,
+      stream,
+      sink: { address: addresses.sink, identity: opening.identity },
+      source,
+    }),
   });
   await delivery.begin();
   using _lag = options.follow ? watchEnds(options, tally) : undefined;
   const readToTheEnd = await pump(options, start, delivery, tally).catch(async (error: unknown) => {
     // What was read before the source failed is still delivered and saved.
-    await delivery.finish(false);
+    await delivery.finish(false).catch((second: unknown) => {
+      if (second !== error) options.observer.log.error(messageOf(second));
+    });
     throw error;
   });
   await delivery.finish(readToTheEnd);
   return tally.summary({
-    complete: !options.stop.aborted || readToTheEnd,
+    // A stop that came when everything had been read cut nothing short.
+    complete: !options.stop.aborted || readToTheEnd || delivery.hasReachedEnds,
     deadLettersPath: deadLetters.path,
   });
 }
 
 /** Keeps the ends of a source that is followed up to date, as far as it answers. */
 function watchEnds({ source, observer, onProgress }: RunOptions, tally: RunTally): Disposable {
+  let isAsking = false;
   const refresh = async (): Promise<void> => {
-    tally.moveEnds(await source.ends());
-    onProgress?.(tally.snapshot());
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      tally.moveEnds(await source.ends());
+      onProgress?.(tally.snapshot());
+    } catch {
+      // The reading itself notices and reports what is wrong; here only the lag gets old.
+      observer.log.debug("The source does not tell its ends now");
+    } finally {
+      isAsking = false;
+    }
   };
-  const timer = setInterval(() => {
-    // The reading itself notices and reports what is wrong; here only the lag gets old.
-    refresh().catch(() => observer.log.debug("The source does not tell its ends now"));
-  }, ENDS_INTERVAL_MS);
+  const timer = setInterval(() => void refresh(), ENDS_INTERVAL_MS);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
@@ -135,16 +154,21 @@ async function pump(
   return !stop.aborted && (maxEventsCount === undefined || tally.eventsRead < maxEventsCount);
 }
 
+interface SinkOpenParts {
+  readonly stream: StreamIdentity;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly address: string;
+}
+
 async function openSink(
   { sink, stop, fromBeginning = false }: RunOptions,
-  stream: StreamIdentity,
-  checkpoint: Checkpoint | undefined,
+  { stream, checkpoint, address }: SinkOpenParts,
 ): Promise<SinkOpening> {
-  const resume = checkpoint?.sink;
+  const resume = checkpoint && { ...checkpoint.sink, positions: checkpoint.lanes };
   const opening = await sink.open({ stream, resume, fromBeginning, signal: stop });
   const difference = resume && identityDifference(resume.identity, opening.identity);
   if (difference === undefined) return opening;
-  throw new KonnError(`Cannot go on into ${sink.address}: it is not what it was, ${difference}`, {
+  throw new KonnError(`Cannot go on into ${address}: it is not what it was, ${difference}`, {
     code: "SINK_CHANGED",
     hint: START_OVER_HINT,
   });
@@ -169,28 +193,23 @@ function refuseAnotherStream(checkpoint: Checkpoint, stream: StreamIdentity): vo
   });
 }
 
-/** Positions that the sink keeps with its data win over those of the checkpoint. */
+/** Positions that the sink keeps with its data take the place of those of the checkpoint. */
 function startPositions(
   checkpoint: Checkpoint | undefined,
   opening: SinkOpening,
 ): ReadonlyMap<Lane, LanePosition> {
-  const lanes = new Map(checkpoint?.lanes);
-  for (const [lane, position] of opening.positions ?? []) {
-    lanes.set(lane, { position, nextSequence: lanes.get(lane)?.nextSequence ?? 0n });
-  }
-  return lanes;
+  return opening.positions ?? checkpoint?.lanes ?? new Map<Lane, LanePosition>();
 }
 
 interface SaverParts {
   readonly state: RunState | undefined;
   readonly stream: StreamIdentity;
-  readonly sink: Sink;
-  readonly identity: Identity;
+  readonly sink: { readonly address: string; readonly identity: Identity };
   readonly source: Source;
 }
 
 /** Makes the function that puts positions on disk and then lets the source forget. */
-function checkpointSaver({ state, stream, sink, identity, source }: SaverParts) {
+function checkpointSaver({ state, stream, sink, source }: SaverParts) {
   return async (
     lanes: ReadonlyMap<Lane, LanePosition>,
     sinkState: string | undefined,
@@ -198,7 +217,7 @@ function checkpointSaver({ state, stream, sink, identity, source }: SaverParts) 
     if (!state) return;
     state.save({
       source: stream,
-      sink: { address: sink.address, identity, state: sinkState },
+      sink: { ...sink, state: sinkState },
       lanes,
     });
     await source.commit?.(new Map([...lanes].map(([lane, at]) => [lane, at.position])));

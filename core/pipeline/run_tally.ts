@@ -1,5 +1,4 @@
-import type { LanePosition } from "../checkpoint/mod.ts";
-import type { Batch, Lane, Rejection, WriteReport } from "../connector/mod.ts";
+import type { Batch, Lane, LanePosition, Rejection, WriteReport } from "../connector/mod.ts";
 import type { RunObserver } from "../observe/observer.ts";
 
 /** How far a run is, for progress. */

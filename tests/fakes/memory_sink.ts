@@ -18,7 +18,6 @@ export interface MemorySinkOptions {
 
 /** A sink that keeps what it was given, in the order in which it was delivered. */
 export class MemorySink implements Sink {
-  readonly address = "memory:sink";
   readonly written: string[] = [];
   readonly opened: SinkOpenOptions[] = [];
   caughtUpCount = 0;
@@ -27,6 +26,10 @@ export class MemorySink implements Sink {
 
   constructor(options: MemorySinkOptions = {}) {
     this.#options = options;
+  }
+
+  address() {
+    return Promise.resolve("memory:sink");
   }
 
   open(options: SinkOpenOptions): Promise<SinkOpening> {

@@ -214,7 +214,9 @@ describe("run()", () => {
   test("prefers the positions that the sink keeps with its data", async () => {
     using folder = new TemporaryFolder();
     await start(folder, { maxEventsCount: 1 });
-    const sink = new MemorySink({ positions: new Map([["a", "4"]]) });
+    const sink = new MemorySink({
+      positions: new Map([["a", { position: "4", nextSequence: 4n }]]),
+    });
     await start(folder, { sink });
     expect(sink.written).toEqual(["k4=v"]);
   });

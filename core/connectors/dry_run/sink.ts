@@ -18,7 +18,7 @@ export function createDryRunSink({ onTruncate, skipTypes }: DryRunSinkOptions): 
     return { written: mutations.length - deleted, deleted, skipped, rejections };
   };
   return {
-    address: "dry-run",
+    address: () => Promise.resolve("dry-run"),
     open: () => Promise.resolve({ identity: {}, state: undefined }),
     write: (batch) => Promise.resolve(write(batch)),
     [Symbol.asyncDispose]: () => Promise.resolve(),

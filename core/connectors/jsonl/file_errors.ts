@@ -43,7 +43,7 @@ export function changedFile(name: string, place: FilePlace, state: string): Konn
   const line = place.line === undefined ? "" : ` (line ${place.line})`;
   return new KonnError(`Cannot go on in ${name} at byte ${place.byte}${line}: ${state}`, {
     code: "FILE_CHANGED",
-    hint: "Put the file back as it was, or read it from its beginning: replay --again, pipe --from-beginning.",
+    hint: "Put the file back as it was. Or go on with a line of it: --from-line N; read all of it once more: replay --again, pipe --from-beginning; or, if it is another file that begins with the same line, give it a name of its own: --stream NAME.",
   });
 }
 

@@ -33,7 +33,6 @@ interface QueuedWrite {
  * can be neither synced nor gone on with, so it has no state.
  */
 export class FileSink implements Sink {
-  readonly address: string;
   readonly #options: FileSinkOptions;
   #file: FileHandle | undefined;
   #isRegular = true;
@@ -45,7 +44,10 @@ export class FileSink implements Sink {
 
   constructor(options: FileSinkOptions) {
     this.#options = options;
-    this.address = `file:${resolve(options.path)}`;
+  }
+
+  address(): Promise<string> {
+    return Promise.resolve(`file:${resolve(this.#options.path)}`);
   }
 
   async open({ resume, fromBeginning }: SinkOpenOptions): Promise<SinkOpening> {

@@ -22,6 +22,10 @@ export interface JsonlSourceOptions {
   readonly format?: LineFormat | undefined;
   /** Wait at the end of a plain file for what is appended. */
   readonly follow: boolean;
+  /** The stream's name. By default it is known by its first line. */
+  readonly streamName?: string | undefined;
+  /** The 1-based line to begin with, whatever position is asked for. */
+  readonly fromLine?: number | undefined;
   /** Entity types whose events are left out. */
   readonly excludeTypes?: readonly string[] | undefined;
   readonly observer: Observer;
@@ -65,8 +69,9 @@ class JsonlSource implements Source {
       return { address: "stdin", identity: {} };
     }
     this.#input = await openFile(path, { follow });
-    const id = await firstLineHash(this.#input, { stop: signal, follow });
-    return { address: `file:${id}`, identity: { "stream id": id }, label: path };
+    const { streamName } = this.#options;
+    const id = streamName ?? (await firstLineHash(this.#input, { stop: signal, follow }));
+    return { address: `file:${id}`, identity: { "stream id": id }, label: path, streamId: id };
   }
 
   async ends(): Promise<ReadonlyMap<Lane, bigint>> {
@@ -77,8 +82,9 @@ class JsonlSource implements Source {
   async *read(options: ReadOptions): AsyncGenerator<Batch> {
     const input = this.#open();
     const stop = AbortSignal.any([options.stop, this.#disposal.signal]);
+    const { follow, format, excludeTypes = [], fromLine } = this.#options;
     const saved = options.from.get(LINES_LANE);
-    const start = saved === undefined ? undefined : parsePosition(saved);
+    const start = saved === undefined || fromLine ? undefined : parsePosition(saved);
     const prefix = start && (await checkPrefix(input, start, stop));
     const isInsideLine = prefix !== undefined && !endsLine(prefix);
     const splitter = new LineSplitter({
@@ -86,15 +92,20 @@ class JsonlSource implements Source {
       linesBefore: (start?.line ?? 0) - (isInsideLine ? 1 : 0),
       ...(prefix && { prefix }),
     });
-    const { follow, format, excludeTypes = [] } = this.#options;
     const reader = new LineReader({ format: format ?? start?.format, excludeTypes });
     const assembly = new BatchAssembly(splitter, reader, options);
     const insideLineAt = isInsideLine ? start?.byte : undefined;
     if (assembly.isComplete) return;
+    let linesToPass = (fromLine ?? 1) - 1;
     for await (const block of input.blocks(splitter.settledByte, { stop, follow })) {
       splitter.feed(block);
       for (let line = splitter.next(); line; line = splitter.next()) {
         if (stop.aborted) return;
+        if (linesToPass > 0) {
+          linesToPass -= 1;
+          if (linesToPass === 0) yield assembly.place();
+          continue;
+        }
         const isKnown = line.start === insideLineAt && isEndOfKnownLine(line, input.name);
         const batch = isKnown ? undefined : assembly.add(line);
         if (batch) yield batch;
@@ -104,6 +115,7 @@ class JsonlSource implements Source {
       if (rest) yield rest;
     }
     if (stop.aborted) return;
+    if (linesToPass > 0) throw tooFewLines(input.name, { fromLine, lines: splitter.settledLines });
     const last = splitter.finish();
     if (!last || (last.start === insideLineAt && isEndOfKnownLine(last, input.name))) return;
     const batch = assembly.add(last) ?? assembly.takeRest();
@@ -161,6 +173,11 @@ class BatchAssembly {
     return this.#builder.eventsCount > 0 ? this.#take() : undefined;
   }
 
+  /** A batch of nothing that says where reading begins. */
+  place(): Batch {
+    return this.#take();
+  }
+
   #take(): Batch {
     this.#yieldedCount += this.#builder.eventsCount;
     const byte = this.#splitter.settledByte;
@@ -172,6 +189,17 @@ class BatchAssembly {
     });
     return this.#builder.take({ position, nextSequence: BigInt(byte) });
   }
+}
+
+function tooFewLines(
+  name: string,
+  { fromLine, lines }: { fromLine: number | undefined; lines: number },
+): KonnError {
+  return new KonnError(`Cannot begin ${name} at line ${fromLine}: it has ${lines} lines`, {
+    code: "LINE_NOT_FOUND",
+    kind: "usage",
+    hint: "Lines are counted from 1, blank ones included.",
+  });
 }
 
 /** Reads the bytes before a position and throws when they are not what they were. */

@@ -5,12 +5,15 @@ import type { LineFormat } from "./position.ts";
 
 /** Writes lines to stdout, at the pace of whoever reads it. Cannot be resumed. */
 export class StdoutSink implements Sink {
-  readonly address = "stdout";
   readonly #format: LineFormat;
   #tail: Promise<void> = Promise.resolve();
 
   constructor(format: LineFormat) {
     this.#format = format;
+  }
+
+  address(): Promise<string> {
+    return Promise.resolve("stdout");
   }
 
   open(): Promise<SinkOpening> {

@@ -29,10 +29,24 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The one form in which these topics of this cluster are named in checkpoints. */
-export function canonicalAddress(brokers: readonly string[], topics: readonly string[]): string {
-  const addresses = brokers.map((broker) => formatAddress(oneLoopback(parseAddress(broker))));
-  return `kafka://${sortedList(addresses)}/${sortedList(topics)}`;
+/**
+ * The one form in which these topics of this cluster are named in checkpoints. A cluster is known
+ * by its id, since its brokers come and go; only where it tells none, by the brokers.
+ */
+export function canonicalAddress(
+  { clusterId, brokers }: { clusterId: string | null; brokers: readonly string[] },
+  topics: readonly string[],
+): string {
+  return `kafka://${clusterId ?? brokerList(brokers)}/${sortedList(topics)}`;
+}
+
+/** The URL by which a person would name these topics. */
+export function connectorUrl(brokers: readonly string[], topics: readonly string[]): string {
+  return `kafka://${brokerList(brokers)}/${topics.join(",")}`;
+}
+
+function brokerList(brokers: readonly string[]): string {
+  return sortedList(brokers.map((broker) => formatAddress(oneLoopback(parseAddress(broker)))));
 }
 
 /** This machine has several names and is one place. */

@@ -8,7 +8,7 @@ import type {
   StreamIdentity,
 } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
-import { canonicalAddress } from "./address.ts";
+import { canonicalAddress, connectorUrl } from "./address.ts";
 import { limitBatches } from "./batch_limits.ts";
 import { KafkaClient, type KafkaConnection } from "./client.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -56,17 +56,29 @@ class KafkaSource implements Source {
 
   async open(signal: AbortSignal): Promise<StreamIdentity> {
     const { brokers, topics: names, observer } = this.#options;
-    const address = canonicalAddress(brokers, names);
     const client = await KafkaClient.connect(this.#options, { log: observer.log, signal });
     try {
       const topics = await Topics.open(client, names, { brokers, signal, isNew: false });
       this.#opened = { client, topics };
       this.#refuseMissingPartitions(topics);
-      return { address, identity: topics.identity(), lanesCount: this.#partitions().length };
+      return this.#identify(topics);
     } catch (thrown) {
       client.close();
       throw thrown;
     }
+  }
+
+  #identify(topics: Topics): StreamIdentity {
+    const { brokers, topics: names } = this.#options;
+    const address = canonicalAddress({ clusterId: topics.clusterId, brokers }, names);
+    return {
+      address,
+      identity: topics.identity(),
+      label: connectorUrl(brokers, names),
+      lanesCount: this.#partitions().length,
+      streamId: address,
+      partitionsCount: Math.max(...topics.facts.map(({ partitionsCount }) => partitionsCount)),
+    };
   }
 
   async ends(): Promise<ReadonlyMap<Lane, bigint>> {

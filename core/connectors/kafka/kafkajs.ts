@@ -74,6 +74,18 @@ export interface KafkajsBroker {
     readonly transactionalId: string | null;
     readonly transactionTimeout: number;
   }): Promise<{ readonly producerId: string; readonly producerEpoch: number }>;
+  /** Of type 1 for a transactional id, which then stands in the place of the group. */
+  findGroupCoordinator(options: {
+    readonly groupId: string;
+    readonly coordinatorType: number;
+  }): Promise<{ readonly coordinator: { readonly nodeId: number } }>;
+  endTxn(options: {
+    readonly transactionalId: string;
+    readonly producerId: string;
+    readonly producerEpoch: number;
+    /** Whether to commit. */
+    readonly transactionResult: boolean;
+  }): Promise<unknown>;
   createTopics(options: {
     readonly topics: readonly {
       readonly topic: string;

@@ -71,7 +71,7 @@ export class PartitionQueue implements Routed {
   /** The batch is in the log. */
   delivered(session: ProducerSession): void {
     const records = this.#takeBatch();
-    session.advance(this.partition, records.length);
+    session.advance(this.topic, this.partition, records.length);
     for (const { ticket } of records) ticket.delivered();
   }
 
@@ -120,7 +120,7 @@ export class PartitionQueue implements Routed {
     const encoded = encodeRecordBatch(outgoing, {
       producerId: session.producerId,
       producerEpoch: session.producerEpoch,
-      firstSequence: session.nextSequence(this.partition),
+      firstSequence: session.nextSequence(this.topic, this.partition),
       transactional: session.transactionalId !== null,
       compression,
     });

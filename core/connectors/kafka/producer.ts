@@ -2,6 +2,9 @@ import { KonnError } from "../../base/errors.ts";
 import {
   NO_TIMESTAMP,
   type Batch,
+  type Identity,
+  type Lane,
+  type LanePosition,
   type Message,
   type Sink,
   type SinkOpening,
@@ -10,39 +13,74 @@ import {
 } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { canonicalAddress } from "./address.ts";
-import { KafkaClient, type KafkaConnection } from "./client.ts";
+import {
+  CONNECT_DEADLINE_MS,
+  KafkaClient,
+  type KafkaConnection,
+  unreachableError,
+} from "./client.ts";
 import type { Compression } from "./compression.ts";
+import type { ClusterMetadata } from "./metadata_request.ts";
 import { listOffsets } from "./offsets.ts";
 import { partitionOfKey } from "./partitioner.ts";
+import {
+  POSITIONS_TOPIC,
+  POSITIONS_TOPIC_CONFIG,
+  readPositions,
+  refuseCheckpointAhead,
+  transactionalIdOf,
+} from "./positions.ts";
 import { ProducerSession } from "./producer_session.ts";
 import { ERROR_CODES } from "./protocol_error.ts";
-import { Sender } from "./sender.ts";
-import { createTopic, readRetentionMs } from "./topic_admin.ts";
+import { retryTransient } from "./retry.ts";
+import { Sender, type SenderOptions } from "./sender.ts";
+import { createTopic, type NewTopic, readRetentionMs } from "./topic_admin.ts";
 import { Topics } from "./topics.ts";
+import { TransactionCoordinator } from "./transaction_coordinator.ts";
+import { Transactions } from "./transaction.ts";
 import { WriteTicket } from "./write_ticket.ts";
 
 const DELIVERY_LIMIT_MS = 120_000;
+/** How long an abort at the end may take; without it the transaction's own timeout aborts. */
+const ABORT_LIMIT_MS = 2_000;
+
+/** What a run with transactions leaves in the checkpoint, and one without them. */
+const EXACTLY_ONCE = "exactly-once";
+const AT_LEAST_ONCE = "at-least-once";
+
+/** How often a record may come to stand in the topic, over any number of crashes. */
+export type Delivery = typeof EXACTLY_ONCE | typeof AT_LEAST_ONCE;
 
 export interface KafkaSinkOptions extends KafkaConnection {
   readonly topic: string;
-  /** Of a topic that has to be made. 3 by default. */
+  /** Of a topic that has to be made. By default as many as the source has, else 3. */
   readonly partitionsCount: number | undefined;
   readonly compression: Compression;
   readonly observer: Observer;
   /** Of a topic that has to be made, in addition to what konn gives its topics. */
-  readonly topicConfig?: Readonly<Record<string, string>>;
+  readonly topicConfig?: Readonly<Record<string, string>> | undefined;
+  /** Exactly once where the source can be resumed, unless told otherwise. */
+  readonly delivery?: Delivery | undefined;
+  /** Where positions are kept: a compacted topic of one partition. `konn-positions` by default. */
+  readonly positionsTopic?: string | undefined;
   /** How long a record may wait while its leader is out of reach. 120 s by default. */
   readonly deliveryLimitMs?: number;
 }
 
 /**
- * Writes messages to a Kafka topic, once each as long as this sink lives: an idempotent producer.
+ * Writes messages to a Kafka topic, each of them once.
+ *
+ * A source that can be resumed is written in transactions, each with the positions behind it
+ * (KIP-618): whatever happens, a read_committed reader sees every message once. Another source, or
+ * one that is to be delivered at least once, is written by an idempotent producer: once each as long
+ * as this sink lives.
  *
  * A message with an origin keeps its partition; otherwise its key decides as in Java, and messages
  * without a key go to one partition after the other, batch by batch. A message without a time gets
  * the time of sending. Errors: `KAFKA_UNREACHABLE`, `KAFKA_TOPIC_NOT_FOUND` (on resuming),
  * `KAFKA_TOPIC_NOT_CREATED`, `KAFKA_PARTITION_NOT_FOUND`, `KAFKA_RETENTION_TOO_SHORT`,
- * `KAFKA_DELIVERY_TIMEOUT`, `KAFKA_PRODUCER_FENCED`. Rejections: `KAFKA_RECORD_TOO_LARGE`,
+ * `KAFKA_DELIVERY_TIMEOUT`, `KAFKA_PRODUCER_FENCED`, `KAFKA_TRANSACTIONS_NOT_ALLOWED`,
+ * `KAFKA_POSITION_FOREIGN`, `KAFKA_POSITIONS_LOST`. Rejections: `KAFKA_RECORD_TOO_LARGE`,
  * `KAFKA_RECORD_INVALID`.
  */
 export function createKafkaSink(options: KafkaSinkOptions): Sink {
@@ -51,60 +89,72 @@ export function createKafkaSink(options: KafkaSinkOptions): Sink {
 
 interface Opened {
   readonly sender: Sender;
+  readonly transactions: Transactions | undefined;
   readonly partitionsCount: number;
   readonly retentionMs: number | undefined;
 }
 
 class KafkaSink implements Sink {
-  readonly address: string;
   readonly #options: KafkaSinkOptions;
-  #client: KafkaClient | undefined;
+  readonly #closing = new AbortController();
+  #client: Promise<KafkaClient> | undefined;
   #opened: Opened | undefined;
   #nextKeylessPartition = 0;
+  #isClosed = false;
 
   constructor(options: KafkaSinkOptions) {
     this.#options = options;
-    this.address = canonicalAddress(options.brokers, [options.topic]);
   }
 
-  async open({ resume, signal }: SinkOpenOptions): Promise<SinkOpening> {
-    const { brokers, topic, observer, compression } = this.#options;
-    const client = await KafkaClient.connect(this.#options, { log: observer.log, signal });
-    this.#client = client;
-    try {
-      const isNew = await this.#ensureTopic(client, { isResuming: resume !== undefined, signal });
-      const topics = await Topics.open(client, [topic], { brokers, signal, isNew });
-      const session = await ProducerSession.begin({ client, brokers, observer, signal });
-      const partitionsCount = topics.facts[0]?.partitionsCount ?? 0;
-      this.#warnOfPartitions(partitionsCount);
-      if (isNew) await this.#awaitLeaders(client, topics, signal);
-      const sender = new Sender({
-        client,
-        topics,
-        topic,
-        partitionsCount,
-        session,
-        compression,
-        observer,
-        deliveryLimitMs: this.#options.deliveryLimitMs ?? DELIVERY_LIMIT_MS,
-      });
-      const retentionMs = await readRetentionMs(client, topic);
-      this.#opened = { sender, partitionsCount, retentionMs };
-      return { identity: topics.identity(), state: undefined };
-    } catch (thrown) {
-      client.close();
-      throw thrown;
-    }
+  async address(signal: AbortSignal): Promise<string> {
+    const { clusterId } = await this.#metadata(await this.#connect(signal), signal);
+    const { brokers, topic } = this.#options;
+    return canonicalAddress({ clusterId, brokers }, [topic]);
+  }
+
+  async open(options: SinkOpenOptions): Promise<SinkOpening> {
+    const { brokers, topic, observer } = this.#options;
+    const { signal, resume, stream } = options;
+    const client = await this.#connect(signal);
+    const isNew = await this.#ensureTopic(client, {
+      topic,
+      partitionsCount: this.#options.partitionsCount ?? stream.partitionsCount,
+      config: this.#options.topicConfig ?? {},
+      isResuming: resume !== undefined,
+      signal,
+    });
+    const topics = await Topics.open(client, [topic], { brokers, signal, isNew });
+    const partitionsCount = topics.facts[0]?.partitionsCount ?? 0;
+    this.#warnOfPartitions(partitionsCount);
+    if (isNew) await this.#awaitLeaders(client, topics, signal);
+    const identity = topics.identity();
+    const streamId = this.#options.delivery === AT_LEAST_ONCE ? undefined : stream.streamId;
+    const begun =
+      streamId === undefined
+        ? { session: await ProducerSession.begin({ client, brokers, observer, signal }) }
+        : await this.#beginTransactions(client, { ...options, streamId, identity });
+    const sender = this.#sender({ client, topics, topic, partitionsCount }, begun.session);
+    const retentionMs = await readRetentionMs(client, topic);
+    const { transactions, positions } = { transactions: undefined, positions: undefined, ...begun };
+    this.#opened = { sender, transactions, partitionsCount, retentionMs };
+    if (positions === undefined) return { identity, state: AT_LEAST_ONCE };
+    return { identity, state: EXACTLY_ONCE, positions };
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {
-    const { sender, ...limits } = this.#open();
+    const { sender, transactions, ...limits } = this.#open();
     for (const message of batch.messages) this.#refuseMessage(message, limits);
-    const ticket = new WriteTicket(batch);
     const keylessPartition = this.#nextKeylessPartition++ % limits.partitionsCount;
-    for (const message of batch.messages) {
-      const partition = partitionOf(message, limits.partitionsCount) ?? keylessPartition;
-      sender.enqueue(partition, message, ticket);
+    const partitions = batch.messages.map(
+      (message) => partitionOf(message, limits.partitionsCount) ?? keylessPartition,
+    );
+    const { topic } = this.#options;
+    await transactions?.include(
+      [...new Set(partitions)].map((partition) => ({ topic, partition })),
+    );
+    const ticket = new WriteTicket(batch.messages.length);
+    for (const [index, message] of batch.messages.entries()) {
+      sender.enqueue(partitions[index] ?? keylessPartition, message, ticket);
     }
     const abort = (): void => sender.fail(this.#endedError("the run was ended"));
     signal.addEventListener("abort", abort, { once: true });
@@ -117,9 +167,101 @@ class KafkaSink implements Sink {
     }
   }
 
+  async commit(lanes: ReadonlyMap<Lane, LanePosition>): Promise<void> {
+    await this.#open().transactions?.commit(lanes);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#abortTransaction(this.#opened);
     this.#opened?.sender.fail(this.#endedError("the sink was closed"));
-    this.#client?.close();
+    this.#closing.abort();
+    const client = await this.#client?.catch(() => undefined);
+    client?.close();
+  }
+
+  /**
+   * Readers need not wait for the timeout of a transaction that will not be committed. While a
+   * request is still on its way, though, its records could arrive behind the abort.
+   */
+  async #abortTransaction(opened: Opened | undefined): Promise<void> {
+    if (opened?.transactions === undefined || !opened.sender.isIdle) return;
+    const giveUp = AbortSignal.timeout(ABORT_LIMIT_MS);
+    await Promise.race([
+      opened.transactions.abort().catch(() => undefined),
+      new Promise<void>((resolve) => giveUp.addEventListener("abort", () => resolve())),
+    ]);
+  }
+
+  #connect(signal: AbortSignal): Promise<KafkaClient> {
+    const { log } = this.#options.observer;
+    this.#client ??= KafkaClient.connect(this.#options, { log, signal });
+    return this.#client;
+  }
+
+  async #metadata(client: KafkaClient, signal: AbortSignal): Promise<ClusterMetadata> {
+    const { brokers, topic } = this.#options;
+    return await retryTransient(() => client.metadata([topic]), {
+      signal,
+      limitMs: CONNECT_DEADLINE_MS,
+      giveUp: (reason) => unreachableError(brokers, reason),
+    });
+  }
+
+  #sender(parts: SenderParts, session: ProducerSession): Sender {
+    const { observer, compression, deliveryLimitMs = DELIVERY_LIMIT_MS } = this.#options;
+    return new Sender({ ...parts, session, compression, observer, deliveryLimitMs });
+  }
+
+  /** The order of these steps is what makes a restart exact: see KIP-618 and `readPositions`. */
+  async #beginTransactions(
+    client: KafkaClient,
+    { stream, streamId, identity, signal, resume, fromBeginning }: BeginOptions,
+  ): Promise<BegunTransactions> {
+    const { brokers, topic, observer, positionsTopic = POSITIONS_TOPIC } = this.#options;
+    const isNew = await this.#ensurePositionsTopic(client, positionsTopic, signal);
+    const topics = await Topics.open(client, [positionsTopic], { brokers, signal, isNew });
+    if (isNew) await this.#awaitLeaders(client, topics, signal);
+    const transactionalId = transactionalIdOf({ streamId, topic });
+    const coordinator = new TransactionCoordinator({
+      client,
+      brokers,
+      observer,
+      transactionalId,
+      signal: this.#closing.signal,
+    });
+    const session = await coordinator.begin(signal);
+    const owner = { streamId, topic, source: stream.identity, sink: identity };
+    const kept = await readPositions(owner, { ...this.#options, positionsTopic, signal });
+    const positionsParts = { client, topics, topic: positionsTopic, partitionsCount: 1 };
+    const positionsSender = this.#sender(positionsParts, session);
+    const parts = { coordinator, session, owner, positionsTopic, positionsSender, kept };
+    const transactions = new Transactions(parts);
+    if (fromBeginning) {
+      await transactions.forgetPositions();
+      return { session, transactions, positions: new Map() };
+    }
+    const local = resume?.positions ?? new Map<Lane, LanePosition>();
+    // Without transactions the checkpoint alone moved.
+    if (resume?.state === AT_LEAST_ONCE) return { session, transactions, positions: local };
+    refuseCheckpointAhead(local, kept, { topic, positionsTopic });
+    return { session, transactions, positions: kept };
+  }
+
+  async #ensurePositionsTopic(
+    client: KafkaClient,
+    topic: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const config = POSITIONS_TOPIC_CONFIG;
+    return await this.#ensureTopic(client, {
+      topic,
+      partitionsCount: 1,
+      config,
+      isResuming: false,
+      signal,
+    });
   }
 
   #warnOfPartitions(found: number): void {
@@ -134,10 +276,15 @@ class KafkaSink implements Sink {
   /** Makes the topic when it is not there. Returns whether it did. */
   async #ensureTopic(
     client: KafkaClient,
-    { isResuming, signal }: { isResuming: boolean; signal: AbortSignal },
+    { isResuming, signal, ...newTopic }: NewTopic & { isResuming: boolean; signal: AbortSignal },
   ): Promise<boolean> {
-    const { brokers, topic, partitionsCount, topicConfig = {} } = this.#options;
-    const metadata = await client.metadata([topic]);
+    const { brokers } = this.#options;
+    const { topic } = newTopic;
+    const metadata = await retryTransient(() => client.metadata([topic]), {
+      signal,
+      limitMs: CONNECT_DEADLINE_MS,
+      giveUp: (reason) => unreachableError(brokers, reason),
+    });
     const isAbsent = metadata.topics.some(
       ({ errorCode }) => errorCode === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION,
     );
@@ -151,16 +298,16 @@ class KafkaSink implements Sink {
         },
       );
     }
-    const newTopic = { topic, partitionsCount, config: topicConfig };
     await createTopic(client, newTopic, { brokers, signal });
     return true;
   }
 
   /** Brokers tell who leads a new partition a little before that broker knows it itself. */
   async #awaitLeaders(client: KafkaClient, topics: Topics, signal: AbortSignal): Promise<void> {
-    const { brokers, topic, observer, deliveryLimitMs = DELIVERY_LIMIT_MS } = this.#options;
-    const count = topics.facts[0]?.partitionsCount ?? 0;
-    const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+    const { brokers, observer, deliveryLimitMs = DELIVERY_LIMIT_MS } = this.#options;
+    const partitions = topics.facts.flatMap(({ name, partitionsCount }) =>
+      Array.from({ length: partitionsCount }, (_, partition) => ({ topic: name, partition })),
+    );
     const options = { client, topics, brokers, observer, signal, outageLimitMs: deliveryLimitMs };
     await listOffsets(partitions, "latest", options);
   }
@@ -193,6 +340,7 @@ class KafkaSink implements Sink {
   }
 
   #open(): Opened {
+    if (this.#isClosed) throw this.#endedError("the sink was closed");
     if (this.#opened !== undefined) return this.#opened;
     throw new KonnError("Cannot write to Kafka: the sink was not opened", {
       code: "KAFKA_NOT_OPEN",
@@ -205,6 +353,19 @@ class KafkaSink implements Sink {
       code: "KAFKA_WRITE_ENDED",
     });
   }
+}
+
+type SenderParts = Pick<SenderOptions, "client" | "topics" | "topic" | "partitionsCount">;
+
+interface BeginOptions extends SinkOpenOptions {
+  readonly streamId: string;
+  readonly identity: Identity;
+}
+
+interface BegunTransactions {
+  readonly session: ProducerSession;
+  readonly transactions: Transactions;
+  readonly positions: ReadonlyMap<Lane, LanePosition>;
 }
 
 /** Undefined for a message that says nothing about its partition. */

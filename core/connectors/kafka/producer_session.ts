@@ -1,3 +1,4 @@
+import { KonnError } from "../../base/errors.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { unreachableError, type KafkaClient } from "./client.ts";
 import { ProtocolError } from "./protocol_error.ts";
@@ -6,8 +7,12 @@ import { notPermittedOr } from "./topics.ts";
 
 const INIT_TIMEOUT_MS = 10_000;
 const INIT_LIMIT_MS = 30_000;
-/** Without a transactional id the broker does not look at it. */
-const TRANSACTION_TIMEOUT_MS = 15_000;
+/**
+ * A transaction that its producer has abandoned holds up read_committed readers for so long, and
+ * one whose partitions have no leader for so long is lost. Without a transactional id the broker
+ * does not look at it.
+ */
+export const TRANSACTION_TIMEOUT_MS = 15_000;
 const MAX_SEQUENCE = 0x7fff_ffff;
 
 export interface SessionOptions {
@@ -17,23 +22,32 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
 }
 
+/** What InitProducerId gives. */
+export interface ProducerIdentity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  /** Null for a producer that is idempotent only. */
+  readonly transactionalId: string | null;
+}
+
 /**
  * Who we are to the brokers, and what we have written so far: they drop what they have seen under
  * the same producer id, epoch and sequence, and refuse what leaves a gap.
  */
-export class ProducerSession {
+export class ProducerSession implements ProducerIdentity {
   readonly producerId: bigint;
   readonly producerEpoch: number;
-  readonly transactionalId: string | null = null;
-  /** Of the next record, by partition. */
-  readonly #sequences = new Map<number, number>();
+  readonly transactionalId: string | null;
+  /** Of the next record, by topic and partition. */
+  readonly #sequences = new Map<string, number>();
 
-  private constructor(producerId: bigint, producerEpoch: number) {
+  constructor({ producerId, producerEpoch, transactionalId }: ProducerIdentity) {
     this.producerId = producerId;
     this.producerEpoch = producerEpoch;
+    this.transactionalId = transactionalId;
   }
 
-  /** Asks for a producer id of our own. */
+  /** Asks for a producer id of our own, without transactions. */
   static async begin(options: SessionOptions): Promise<ProducerSession> {
     const { client, brokers, observer, signal } = options;
     const init = async (): Promise<ProducerSession> => {
@@ -46,7 +60,12 @@ export class ProducerSession {
           }),
         INIT_TIMEOUT_MS,
       );
-      return new ProducerSession(BigInt(producerId), producerEpoch);
+      const transactionalId = null;
+      return new ProducerSession({
+        producerId: BigInt(producerId),
+        producerEpoch,
+        transactionalId,
+      });
     };
     try {
       return await retryTransient(init, {
@@ -62,13 +81,46 @@ export class ProducerSession {
   }
 
   /** The sequence that the next record of the partition gets. */
-  nextSequence(partition: number): number {
-    return this.#sequences.get(partition) ?? 0;
+  nextSequence(topic: string, partition: number): number {
+    return this.#sequences.get(partitionKey(topic, partition)) ?? 0;
   }
 
   /** So many records of the partition were delivered. Sequences go from 2^31-1 back to 0. */
-  advance(partition: number, count: number): void {
-    const next = (this.nextSequence(partition) + count) % (MAX_SEQUENCE + 1);
-    this.#sequences.set(partition, next);
+  advance(topic: string, partition: number, count: number): void {
+    const next = (this.nextSequence(topic, partition) + count) % (MAX_SEQUENCE + 1);
+    this.#sequences.set(partitionKey(topic, partition), next);
   }
+}
+
+function partitionKey(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+/** What the brokers remember of us and what we remember no longer agree. */
+const SESSION_LOST_ERRORS: ReadonlySet<string> = new Set([
+  "OUT_OF_ORDER_SEQUENCE_NUMBER",
+  "UNKNOWN_PRODUCER_ID",
+  "INVALID_PRODUCER_EPOCH",
+  "INVALID_PRODUCER_ID_MAPPING",
+  "INVALID_TXN_STATE",
+  "TRANSACTION_COORDINATOR_FENCED",
+  "PRODUCER_FENCED",
+]);
+
+/** `KAFKA_PRODUCER_FENCED` when the brokers no longer know this session, else undefined. */
+export function fencedError(
+  what: string,
+  error: ProtocolError,
+  { transactionalId }: Pick<ProducerIdentity, "transactionalId">,
+): KonnError | undefined {
+  if (!SESSION_LOST_ERRORS.has(error.message)) return undefined;
+  const hint =
+    transactionalId === null
+      ? "Run the command again: it goes on from the last checkpoint."
+      : `Another konn has taken this stream over, or a transaction was open for more than ${TRANSACTION_TIMEOUT_MS / 1_000} s. If no other one runs, run the command again: it goes on from the last commit.`;
+  return new KonnError(`${what}: ${error.message}`, {
+    code: "KAFKA_PRODUCER_FENCED",
+    hint,
+    cause: error,
+  });
 }

@@ -6,7 +6,7 @@ import type { Compression } from "./compression.ts";
 import { LeaderRouter } from "./leader_router.ts";
 import { PartitionQueue } from "./partition_queue.ts";
 import { produceRequest, type ProducedPartition } from "./produce_request.ts";
-import type { ProducerSession } from "./producer_session.ts";
+import { fencedError, type ProducerSession } from "./producer_session.ts";
 import { ERROR_CODES, isTransient, ProtocolError } from "./protocol_error.ts";
 import { NO_LEADER, notPermittedOr, type Topics } from "./topics.ts";
 import type { WriteTicket } from "./write_ticket.ts";
@@ -16,14 +16,6 @@ const ACKS_TIMEOUT_MS = 10_000;
 const ANSWER_LIMIT_MS = 5_000;
 /** Unless one batch alone is larger. For the sake of memory; brokers take 100 MiB. */
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
-
-/** What the brokers remember of us and what we remember no longer agree. */
-const SESSION_LOST_ERRORS: ReadonlySet<string> = new Set([
-  "OUT_OF_ORDER_SEQUENCE_NUMBER",
-  "UNKNOWN_PRODUCER_ID",
-  "INVALID_PRODUCER_EPOCH",
-  "PRODUCER_FENCED",
-]);
 
 export interface SenderOptions {
   readonly client: KafkaClient;
@@ -89,6 +81,11 @@ export class Sender {
         void this.#sendTo(nodeId, queues);
       }
     }
+  }
+
+  /** Whether no request is on its way. */
+  get isIdle(): boolean {
+    return this.#nodesInFlight.size === 0;
   }
 
   /** Ends everything that waits; later calls fail in the same way. */
@@ -169,7 +166,7 @@ export class Sender {
         return;
       default:
         if (answer.isRetriable) this.#retry(queue, answer);
-        else this.fail(fatalError(queue, answer));
+        else this.fail(fatalError(queue, answer, this.#options.session));
     }
   }
 
@@ -180,14 +177,13 @@ export class Sender {
   }
 }
 
-function fatalError({ topic, partition }: PartitionQueue, answer: ProtocolError): KonnError {
+function fatalError(
+  { topic, partition }: PartitionQueue,
+  answer: ProtocolError,
+  session: ProducerSession,
+): KonnError {
   const what = `Cannot write to ${topic}/${partition}`;
-  if (!SESSION_LOST_ERRORS.has(answer.message)) return notPermittedOr(what, answer);
-  return new KonnError(`${what}: ${answer.message}`, {
-    code: "KAFKA_PRODUCER_FENCED",
-    hint: "Run the command again: it goes on from the last checkpoint.",
-    cause: answer,
-  });
+  return fencedError(what, answer, session) ?? notPermittedOr(what, answer);
 }
 
 function deliveryTimeout(

@@ -1,4 +1,4 @@
-import type { Batch, Counts, Message, Rejection, WriteReport } from "../../connector/mod.ts";
+import type { Counts, Message, Rejection, WriteReport } from "../../connector/mod.ts";
 
 const NOTHING_SKIPPED: Counts = {};
 /** A longer key would say no more to a person. */
@@ -13,8 +13,8 @@ export class WriteTicket {
   readonly #totalCount: number;
   #writtenCount = 0;
 
-  constructor(batch: Batch) {
-    this.#totalCount = batch.messages.length;
+  constructor(messagesCount: number) {
+    this.#totalCount = messagesCount;
     this.report = this.#resolvers.promise;
     this.#settle();
   }

@@ -61,7 +61,6 @@ interface Opened {
 }
 
 class OpenSearchSink implements Sink {
-  readonly address: string;
   readonly #options: OpenSearchSinkOptions;
   readonly #skipTypes: ReadonlySet<string> | undefined;
   readonly #ended = new AbortController();
@@ -72,7 +71,10 @@ class OpenSearchSink implements Sink {
   constructor(options: OpenSearchSinkOptions) {
     this.#options = options;
     this.#skipTypes = options.skipTypes && new Set(options.skipTypes);
-    this.address = canonicalAddress(options.url, options.index);
+  }
+
+  address(): Promise<string> {
+    return Promise.resolve(canonicalAddress(this.#options.url, this.#options.index));
   }
 
   async open(options: SinkOpenOptions): Promise<SinkOpening> {

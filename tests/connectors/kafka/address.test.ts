@@ -28,11 +28,22 @@ test("formatAddress() does what parseAddress() reads", () => {
 });
 
 test("canonicalAddress() does not depend on order, case or repetition", () => {
-  expect(canonicalAddress(["B:2", "a:1", "b:2"], ["y", "x"])).toBe("kafka://a:1,b:2/x,y");
+  expect(canonicalAddress({ clusterId: null, brokers: ["B:2", "a:1", "b:2"] }, ["y", "x"])).toBe(
+    "kafka://a:1,b:2/x,y",
+  );
+});
+
+test("canonicalAddress() knows a cluster by its id, whatever brokers were named", () => {
+  const addresses = [["a:1"], ["a:1", "b:2"]].map((brokers) =>
+    canonicalAddress({ clusterId: "cluster-id", brokers }, ["t"]),
+  );
+  expect(addresses).toEqual(["kafka://cluster-id/t", "kafka://cluster-id/t"]);
 });
 
 test("canonicalAddress() takes the names of this machine for one place", () => {
   for (const broker of ["localhost:1", "127.0.0.1:1", "[::1]:1"]) {
-    expect(canonicalAddress([broker], ["t"])).toBe("kafka://localhost:1/t");
+    expect(canonicalAddress({ clusterId: null, brokers: [broker] }, ["t"])).toBe(
+      "kafka://localhost:1/t",
+    );
   }
 });
