@@ -1,5 +1,6 @@
 import { formatCount, formatSeconds } from "../../core/base/format.ts";
 import { KonnError } from "../../core/base/errors.ts";
+import { isLines } from "../../core/connectors/connector_url.ts";
 import type { SettingName, Settings } from "../../core/config/mod.ts";
 import { createRunObserver } from "../../core/observe/observer.ts";
 import type { Pacer, RunSnapshot, RunSummary } from "../../core/pipeline/mod.ts";
@@ -82,12 +83,15 @@ export async function transfer(options: TransferOptions): Promise<number> {
   const { createSink, createSource, refuseSameFile } = await import("../../core/connectors/mod.ts");
   refuseSameFile(from, to);
   const { runWhenReady } = await import("../../core/pipeline/mod.ts");
+  const { canHoldSecrets } = await import("../../core/konnect/secret_types.ts");
   const observer = createRunObserver(terminal.log);
   const pacer = await createPacer(settings);
   const ends = {
     compression: "none",
     existing: "refuse",
     ...connectors,
+    // An index takes in only what is searchable.
+    ...(takesBytesAsTheyAre(to) && { canHoldSecrets }),
     follow,
     observer,
   } as const;
@@ -121,6 +125,10 @@ export async function transfer(options: TransferOptions): Promise<number> {
   printSummary(summary, options);
   if (connectors.excludeTypes) warnOfIdleExclusion(summary, options);
   return summary.complete || follow ? 0 : interrupt.exitCode();
+}
+
+function takesBytesAsTheyAre(to: string): boolean {
+  return to.startsWith("kafka:") || isLines(to);
 }
 
 async function createPacer({

@@ -19,6 +19,8 @@ export interface ConnectorOptions {
   /** What the lines of a sink are to be: records where it is not said. */
   readonly writeFormat?: "event" | "record" | undefined;
   readonly excludeTypes?: readonly string[] | undefined;
+  /** Of which types a file source warns. Of none where the sink takes only what is searchable. */
+  readonly canHoldSecrets?: ((type: string) => boolean) | undefined;
   readonly partitionsCount?: number | undefined;
   readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
   /** Of a topic that a sink makes, in addition to what konn gives its topics. */

@@ -5,6 +5,7 @@ import { type Message, NO_TIMESTAMP, type Rejection } from "../../connector/mod.
 import { releaseBeforeGiant } from "./giant_lines.ts";
 import { type Line, MAX_LINE_BYTES } from "./line_splitter.ts";
 import type { LineFormat } from "./position.ts";
+import type { SecretLines } from "./secret_lines.ts";
 import { looksLikeRecord, parseRecordLine, type RecordContent } from "./record_line.ts";
 
 /** What a line turned out to be. */
@@ -17,6 +18,8 @@ export interface LineReaderOptions {
   /** What the lines are. Undefined: the first line that is a JSON object tells. */
   readonly format: LineFormat | undefined;
   readonly excludeTypes: readonly string[];
+  /** Hears of the lines that are delivered as they are. */
+  readonly secretLines?: SecretLines | undefined;
 }
 
 const FAULTS = {
@@ -42,10 +45,12 @@ export const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 export class LineReader {
   #format: LineFormat | undefined;
   readonly #excluded: ReadonlySet<string>;
+  readonly #secretLines: SecretLines | undefined;
 
-  constructor({ format, excludeTypes }: LineReaderOptions) {
+  constructor({ format, excludeTypes, secretLines }: LineReaderOptions) {
     this.#format = format;
     this.#excluded = new Set(excludeTypes);
+    this.#secretLines = secretLines;
   }
 
   /** What the lines are, once known. */
@@ -74,7 +79,7 @@ export class LineReader {
   #readEvent(line: Line, value: Buffer, event: JsonValue): LineOutcome {
     const key = eventKey(event);
     if (key === undefined) return rejected(line, "LINE_WITHOUT_KEY");
-    if (this.#isExcluded(key)) return { kind: "skipped", reason: "excluded_type" };
+    if (this.#isExcluded(key, line)) return { kind: "skipped", reason: "excluded_type" };
     const content = { key: Buffer.from(key), value, headers: [], timestampMs: NO_TIMESTAMP };
     return messageOf(line, content);
   }
@@ -88,16 +93,24 @@ export class LineReader {
         `the record in it cannot be used: ${record.fault}`,
       );
     }
-    if (this.#excluded.size > 0 && this.#isExcluded(rowKeyOf(record))) {
+    if (this.#needsType && this.#isExcluded(rowKeyOf(record), line)) {
       return { kind: "skipped", reason: "excluded_type" };
     }
     return messageOf(line, record);
   }
 
-  #isExcluded(key: string): boolean {
-    if (this.#excluded.size === 0) return false;
+  get #needsType(): boolean {
+    return this.#excluded.size > 0 || this.#secretLines !== undefined;
+  }
+
+  /** Whether the event is left out. One that is not may hold a secret, of which is told. */
+  #isExcluded(key: string, { number }: Line): boolean {
+    if (!this.#needsType) return false;
     const [, type] = /^c\/[^/]+\/o\/([^/]+)\//.exec(key) ?? [];
-    return type !== undefined && this.#excluded.has(type);
+    if (type === undefined) return false;
+    if (this.#excluded.has(type)) return true;
+    this.#secretLines?.see(type, number);
+    return false;
   }
 }
 

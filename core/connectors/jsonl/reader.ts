@@ -8,6 +8,7 @@ import { type Input, openFile, streamInput } from "./input.ts";
 import { isBlank, LineReader } from "./line_reader.ts";
 import { type Line, LineSplitter } from "./line_splitter.ts";
 import { type FilePosition, formatPosition, type LineFormat, parsePosition } from "./position.ts";
+import { SecretLines } from "./secret_lines.ts";
 import { contentHash, PREFIX_BYTES } from "./trailing_bytes.ts";
 
 /** The most messages of a batch, unless the caller wants fewer, and rejections are counted in. */
@@ -28,6 +29,8 @@ export interface JsonlSourceOptions {
   readonly fromLine?: number | undefined;
   /** Entity types whose events are left out. */
   readonly excludeTypes?: readonly string[] | undefined;
+  /** Which types to warn of, since they are delivered as they are. Of none where it is not said. */
+  readonly canHoldSecrets?: ((type: string) => boolean) | undefined;
   readonly observer: Observer;
   /** In place of the process' own, for tests. */
   readonly stdin?: AsyncIterable<Uint8Array>;
@@ -80,30 +83,55 @@ class JsonlSource implements Source {
   }
 
   async *read(options: ReadOptions): AsyncGenerator<Batch> {
-    const input = this.#open();
+    const { observer, canHoldSecrets, format, excludeTypes = [] } = this.#options;
+    const secretLines = canHoldSecrets && new SecretLines(canHoldSecrets, observer.log);
     const stop = AbortSignal.any([options.stop, this.#disposal.signal]);
-    const { follow, format, excludeTypes = [], fromLine } = this.#options;
-    const saved = options.from.get(LINES_LANE);
-    const start = saved === undefined || fromLine ? undefined : parsePosition(saved);
-    const prefix = start && (await checkPrefix(input, start, stop));
-    const isInsideLine = prefix !== undefined && !endsLine(prefix);
-    const splitter = new LineSplitter({
-      startByte: start?.byte ?? 0,
-      linesBefore: (start?.line ?? 0) - (isInsideLine ? 1 : 0),
-      ...(prefix && { prefix }),
-    });
-    const reader = new LineReader({ format: format ?? start?.format, excludeTypes });
-    const assembly = new BatchAssembly(splitter, reader, options);
-    const insideLineAt = isInsideLine ? start?.byte : undefined;
+    const place = await this.#start(options, stop);
+    const reader = new LineReader({ format: format ?? place.format, excludeTypes, secretLines });
+    try {
+      yield* this.#readFrom(place, new BatchAssembly(place.splitter, reader, options), stop);
+    } finally {
+      secretLines?.sum();
+    }
+  }
+
+  /** Where reading begins, once it is known that the file before it is what it was. */
+  async #start({ from }: ReadOptions, stop: AbortSignal): Promise<StartPlace> {
+    const { fromLine } = this.#options;
+    const saved = from.get(LINES_LANE);
+    if (saved === undefined || fromLine !== undefined) {
+      const linesToPass = (fromLine ?? 1) - 1;
+      return { splitter: new LineSplitter(), linesToPass, insideLineAt: undefined };
+    }
+    const start = parsePosition(saved);
+    const prefix = await checkPrefix(this.#open(), start, stop);
+    const isInsideLine = !endsLine(prefix);
+    const linesBefore = start.line - (isInsideLine ? 1 : 0);
+    return {
+      splitter: new LineSplitter({ startByte: start.byte, linesBefore, prefix }),
+      linesToPass: 0,
+      insideLineAt: isInsideLine ? start.byte : undefined,
+      format: start.format,
+    };
+  }
+
+  async *#readFrom(
+    { splitter, linesToPass, insideLineAt }: StartPlace,
+    assembly: BatchAssembly,
+    stop: AbortSignal,
+  ): AsyncGenerator<Batch> {
+    const input = this.#open();
+    const { follow, fromLine } = this.#options;
+    let toPass = linesToPass;
     if (assembly.isComplete) return;
-    let linesToPass = (fromLine ?? 1) - 1;
     for await (const block of input.blocks(splitter.settledByte, { stop, follow })) {
       splitter.feed(block);
       for (let line = splitter.next(); line; line = splitter.next()) {
         if (stop.aborted) return;
-        if (linesToPass > 0) {
-          linesToPass -= 1;
-          if (linesToPass === 0) yield assembly.place();
+        if (toPass > 0) {
+          toPass -= 1;
+          // Before anything else, so that a crash does not go back to what was delivered before.
+          if (toPass === 0) yield assembly.place();
           continue;
         }
         const isKnown = line.start === insideLineAt && isEndOfKnownLine(line, input.name);
@@ -115,7 +143,7 @@ class JsonlSource implements Source {
       if (rest) yield rest;
     }
     if (stop.aborted) return;
-    if (linesToPass > 0) throw tooFewLines(input.name, { fromLine, lines: splitter.settledLines });
+    if (toPass > 0) throw tooFewLines(input.name, { fromLine, lines: splitter.settledLines });
     const last = splitter.finish();
     if (!last || (last.start === insideLineAt && isEndOfKnownLine(last, input.name))) return;
     const batch = assembly.add(last) ?? assembly.takeRest();
@@ -136,6 +164,15 @@ class JsonlSource implements Source {
       kind: "failed",
     });
   }
+}
+
+interface StartPlace {
+  readonly splitter: LineSplitter;
+  /** Lines before the first one that is wanted. */
+  readonly linesToPass: number;
+  /** Where the line goes on that had no end when it was read. */
+  readonly insideLineAt: number | undefined;
+  readonly format?: LineFormat | undefined;
 }
 
 /** Makes batches of lines, within the limits of the caller. */

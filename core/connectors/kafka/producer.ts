@@ -9,6 +9,7 @@ import {
   type Sink,
   type SinkOpening,
   type SinkOpenOptions,
+  type StreamIdentity,
   type WriteReport,
 } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
@@ -128,7 +129,7 @@ class KafkaSink implements Sink {
     this.#warnOfPartitions(partitionsCount);
     if (isNew) await this.#awaitLeaders(client, topics, signal);
     const identity = topics.identity();
-    const streamId = this.#options.delivery === AT_LEAST_ONCE ? undefined : stream.streamId;
+    const streamId = this.#streamIdOf(stream);
     const begun =
       streamId === undefined
         ? { session: await ProducerSession.begin({ client, brokers, observer, signal }) }
@@ -262,6 +263,17 @@ class KafkaSink implements Sink {
       isResuming: false,
       signal,
     });
+  }
+
+  /** Undefined where there will be no transactions. */
+  #streamIdOf({ address, streamId }: StreamIdentity): string | undefined {
+    if (this.#options.delivery === AT_LEAST_ONCE) return undefined;
+    if (streamId === undefined) {
+      this.#options.observer.log.info(
+        `Nobody can go on in ${address} where a run stopped: events are delivered at least once`,
+      );
+    }
+    return streamId;
   }
 
   #warnOfPartitions(found: number): void {
