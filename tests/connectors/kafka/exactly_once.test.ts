@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from "kafkajs";
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ResourcePatternTypes,
+} from "kafkajs";
 import type { LanePosition, Sink, SinkOpening, SinkResume } from "../../../core/connector/mod.ts";
 import { createKafkaSink, type KafkaSinkOptions } from "../../../core/connectors/kafka/producer.ts";
 import { SILENT_OBSERVER } from "../../../core/observe/observer.ts";
@@ -29,7 +34,11 @@ interface Place {
 
 async function makePlace(): Promise<Place> {
   const brokers = await sharedBrokers();
-  return { topic: await makeTopic(brokers, { partitionsCount: 3 }), brokers, streamId: uniqueTopic() };
+  return {
+    topic: await makeTopic(brokers, { partitionsCount: 3 }),
+    brokers,
+    streamId: uniqueTopic(),
+  };
 }
 
 function sinkOf({ topic, brokers }: Place, options: Partial<KafkaSinkOptions> = {}): Sink {
@@ -198,7 +207,12 @@ test("a source that cannot be resumed is delivered at least once, which is said"
   const observer = new RecordingObserver();
   await using sink = sinkOf(place, { observer });
   const stream = { address: "stdin", identity: {} };
-  const opening = await sink.open({ stream, resume: undefined, fromBeginning: false, signal: NEVER });
+  const opening = await sink.open({
+    stream,
+    resume: undefined,
+    fromBeginning: false,
+    signal: NEVER,
+  });
   expect(opening).toMatchObject({ state: "at-least-once" });
   expect(opening.positions).toBeUndefined();
   expect(observer.lines.join()).toContain("at least once");
@@ -207,8 +221,18 @@ test("a source that cannot be resumed is delivered at least once, which is said"
 test("the topic has as many partitions as the source when it is made", async () => {
   const place = { ...(await makePlace()), topic: uniqueTopic() };
   await using sink = sinkOf(place, { partitionsCount: undefined });
-  const stream = { address: "kafka://a/b", identity: {}, partitionsCount: 5, streamId: place.streamId };
-  const opening = await sink.open({ stream, resume: undefined, fromBeginning: false, signal: NEVER });
+  const stream = {
+    address: "kafka://a/b",
+    identity: {},
+    partitionsCount: 5,
+    streamId: place.streamId,
+  };
+  const opening = await sink.open({
+    stream,
+    resume: undefined,
+    fromBeginning: false,
+    signal: NEVER,
+  });
   expect(opening.identity[`topic ${place.topic} partition count`]).toBe("5");
 });
 
