@@ -20,7 +20,9 @@ import { OpenSearchClient, type OpenSearchConnection } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
 import { Outage } from "./outage.ts";
 import { BatchTicket, bulkLines } from "./pending_document.ts";
-import { openTarget, publishTarget, type TargetIndex, writerAliasOf } from "./target_index.ts";
+import { writerAliasOf } from "./index_family.ts";
+import { publishTarget } from "./publish_target.ts";
+import { openTarget, type TargetIndex } from "./target_index.ts";
 
 /** Bulks in flight. OpenSearch indexes each on one thread; more would only queue there. */
 const SLOTS_COUNT = 4;

@@ -1,6 +1,13 @@
 import { KonnError } from "../../base/errors.ts";
 import { identityDifference } from "../../connector/identity.ts";
 import type { SinkOpenOptions, SinkResume } from "../../connector/mod.ts";
+import {
+  buildingAliasOf,
+  clearUnfinished,
+  isBuilding,
+  stampedName,
+  writerAliasOf,
+} from "./index_family.ts";
 import type { IndexAdmin, IndexInfo } from "./index_admin.ts";
 import { INDEX_FORMAT, type IndexMeta } from "./mapping.ts";
 
@@ -15,7 +22,7 @@ export interface TargetIndex {
 
 export interface TargetOptions extends Pick<
   SinkOpenOptions,
-  "stream" | "resume" | "fromBeginning"
+  "stream" | "resume" | "fromBeginning" | "signal"
 > {
   /** The alias that everybody reads. */
   readonly alias: string;
@@ -26,21 +33,6 @@ export interface TargetOptions extends Pick<
 }
 
 /**
- * The alias that an index is written to by, which is no other index's and which nobody reads.
- *
- * Requiring an alias keeps a bulk from making an index that was deleted again, without a mapping.
- * That it is the index's own keeps a writer from going on into whatever the alias that everybody
- * reads has been moved to meanwhile, perhaps from another source: with the swap it loses its way.
- * An index that has this alias and not the other one is still being built.
- */
-export function writerAliasOf(indexName: string): string {
-  return `${indexName}-writer`;
-}
-
-/** What konn puts behind the alias in the name of an index: the time in UTC, and four digits. */
-const STAMPED = /^-\d{17}-[0-9a-f]{4}$/;
-
-/**
  * Finds or makes the index to write to.
  *
  * @throws KonnError when what stands under the alias is not konn's, belongs to another source, or
@@ -48,57 +40,19 @@ const STAMPED = /^-\d{17}-[0-9a-f]{4}$/;
  */
 export async function openTarget(options: TargetOptions): Promise<TargetIndex> {
   const { alias, admin, resume, fromBeginning } = options;
+  if (fromBeginning) return await beginAnew(options);
   const live = liveIndex(alias, await admin.find(alias));
-  if (fromBeginning) return await beginAnew(options, live);
   if (resume) return await goOn(options, live, resume);
   return live ? await takeOver(options, live) : await createLive(options);
 }
 
-/**
- * Shows the index that was built: swaps the alias, keeps the last index, deletes older ones. Can be
- * called again after an error, wherever that struck.
- *
- * @returns the names of the indexes that were replaced and are kept
- */
-export async function publishTarget(
-  { index }: TargetIndex,
-  { alias, admin }: Pick<TargetOptions, "alias" | "admin">,
-): Promise<readonly string[]> {
-  const shown = await admin.find(alias);
-  const isShown = shown.some(({ name }) => name === index.name);
-  if (!isShown) {
-    liveIndex(alias, shown);
-    await admin.restoreRefresh(index.name);
-    await admin.refresh(index.name);
-    await admin.swap(alias, { to: index, from: shown, writerAliasOf });
-  }
-  const kept = isShown ? await lastBefore(index, alias, admin) : shown.map(({ name }) => name);
-  for (const { name } of await indexesOf(alias, admin)) {
-    if (name !== index.name && !kept.includes(name)) await admin.delete(name);
-  }
-  return kept;
-}
-
-/** What an index replaced, where the answer to the swap was lost. */
-async function lastBefore(index: IndexInfo, alias: string, admin: IndexAdmin): Promise<string[]> {
-  const older = (await indexesOf(alias, admin)).filter(({ name }) => name < index.name);
-  return older
-    .map(({ name }) => name)
-    .toSorted()
-    .slice(-1);
-}
-
 /** With nothing live yet there is nobody to hide the building from. */
-async function beginAnew(
-  options: TargetOptions,
-  live: IndexInfo | undefined,
-): Promise<TargetIndex> {
-  const { alias, admin } = options;
-  for (const { name, aliases } of await indexesOf(alias, admin)) {
-    const isUnfinished = aliases.includes(writerAliasOf(name)) && !aliases.includes(alias);
-    if (isUnfinished) await admin.delete(name);
-  }
-  if (!live) return await createLive(options);
+async function beginAnew(options: TargetOptions): Promise<TargetIndex> {
+  const { alias, admin, signal } = options;
+  liveIndex(alias, await admin.find(alias));
+  await clearUnfinished(options, signal);
+  // Meanwhile another konn may have shown what it had built.
+  if (!liveIndex(alias, await admin.find(alias))) return await createLive(options);
   return { index: await createIndex(options, undefined), state: "building" };
 }
 
@@ -125,9 +79,14 @@ async function goOn(
   if (live?.name === name && live.uuid === uuid) return await takeOver(options, live);
   const [remembered] = await admin.find(name);
   if (remembered?.uuid !== uuid) throw goneError(alias, name);
-  const isBuilding = state === "building" && remembered?.aliases.includes(writerAliasOf(name));
-  if (remembered && isBuilding) return { index: remembered, state: "building" };
+  if (remembered && state === "building" && canBeBuiltOn(remembered)) {
+    return { index: remembered, state: "building" };
+  }
   throw replacedError(alias, { was: name, is: live?.name });
+}
+
+function canBeBuiltOn(index: IndexInfo): boolean {
+  return isBuilding(index) && index.aliases.includes(writerAliasOf(index.name));
 }
 
 /** Goes on with a live index, also one whose way in was taken away and given back the alias. */
@@ -142,7 +101,7 @@ async function takeOver(options: TargetOptions, live: IndexInfo): Promise<Target
  * The index behind the alias, which must be one of konn's, or none. It is the oldest one while
  * several konn make the first index at the same time.
  */
-function liveIndex(alias: string, found: readonly IndexInfo[]): IndexInfo | undefined {
+export function liveIndex(alias: string, found: readonly IndexInfo[]): IndexInfo | undefined {
   const [index] = found.toSorted(
     (a, b) => a.createdAtMs - b.createdAtMs || (a.uuid < b.uuid ? -1 : 1),
   );
@@ -171,18 +130,15 @@ async function createIndex(
   { admin, alias, stream, truncatedAtLsn, now = () => new Date() }: TargetOptions,
   publicAlias: string | undefined,
 ): Promise<IndexInfo> {
-  const stamp = now().toISOString().replace(/\D/g, "");
-  const name = `${alias}-${stamp}-${crypto.randomUUID().slice(0, 4)}`;
+  const name = stampedName(alias, now());
   const meta: IndexMeta = { konn: INDEX_FORMAT, alias, source: stream.identity, truncatedAtLsn };
-  return await admin.create(name, { publicAlias, writerAlias: writerAliasOf(name), meta });
-}
-
-/** Every index that konn has made for this alias. */
-async function indexesOf(alias: string, admin: IndexAdmin): Promise<readonly IndexInfo[]> {
-  const found = await admin.find(`${alias}-*`);
-  return found.filter(({ name, meta }) => {
-    // A clone has the mapping of its original, but not its name, and belongs to whoever made it.
-    return meta?.alias === alias && STAMPED.test(name.slice(alias.length));
+  return await admin.create(name, {
+    publicAlias,
+    ownAliases: [
+      writerAliasOf(name),
+      ...(publicAlias === undefined ? [buildingAliasOf(name)] : []),
+    ],
+    meta,
   });
 }
 
