@@ -22,8 +22,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Waits for any time, and returns early and without an error when the signal aborts. */
 export async function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
   let leftMs = delayMs;
-  for (; leftMs > MAX_TIMER_MS && !signal?.aborted; leftMs -= MAX_TIMER_MS) {
+  while (leftMs > MAX_TIMER_MS) {
     await sleepOnce(MAX_TIMER_MS, signal);
+    if (signal?.aborted) return;
+    leftMs -= MAX_TIMER_MS;
   }
   await sleepOnce(leftMs, signal);
 }
