@@ -8,6 +8,8 @@ export type Fate =
   | { readonly kind: "already_applied" }
   /** It may succeed later. */
   | { readonly kind: "retry"; readonly reason: string; readonly status?: number }
+  /** The server failed on it (500): a passing trouble of its own, or one that will not pass. */
+  | { readonly kind: "fault"; readonly error: KonnError }
   /** It never will, this document alone. */
   | { readonly kind: "refused"; readonly code: string; readonly reason: string }
   /** The request was larger than the server takes. */
@@ -61,6 +63,7 @@ function sharedFate(status: number, type: string): Fate {
     return { kind: "fatal", error: blocked() };
   }
   if (RETRIED_STATUSES.has(status)) return { kind: "retry", reason: `${status} ${type}`, status };
+  if (status === 500) return { kind: "fault", error: failed(type) };
   return { kind: "fatal", error: refused(status, type) };
 }
 
@@ -105,6 +108,13 @@ function closed(): KonnError {
   return new KonnError("Cannot write to the index: it is closed", {
     code: "INDEX_CLOSED",
     hint: "Open it: POST INDEX/_open.",
+  });
+}
+
+function failed(type: string): KonnError {
+  return new KonnError(`Cannot write to the index: OpenSearch fails on it, 500 ${type}`, {
+    code: "OPENSEARCH_FAILED",
+    hint: "Its log says why: a shard that failed, a full disk, a defect. Mend that and start again, nothing is lost.",
   });
 }
 

@@ -32,9 +32,14 @@ describe("readBulkAnswer()", () => {
     [429, "cluster_block_exception", "INDEX_BLOCKED"],
     [400, "index_closed_exception", "INDEX_CLOSED"],
     [404, "index_not_found_exception", "INDEX_GONE"],
-    [500, "null_pointer_exception", "OPENSEARCH_REFUSED"],
   ] as const)("ends the run at an item %d %s: %s", (status, type, code) => {
     expect(itemFate(status, type)).toMatchObject({ kind: "fatal", error: { code } });
+  });
+
+  test("takes a 500 for a fault that may pass, of an item and of a request", () => {
+    const fault = { kind: "fault", error: { code: "OPENSEARCH_FAILED", kind: "unavailable" } };
+    expect(itemFate(500, "null_pointer_exception")).toMatchObject(fault);
+    expect(requestFate(500, "illegal_state_exception")).toMatchObject(fault);
   });
 
   test.each([
