@@ -43,7 +43,7 @@ export async function openTarget(options: TargetOptions): Promise<TargetIndex> {
   if (fromBeginning) return await beginAnew(options);
   const live = liveIndex(alias, await admin.find(alias));
   if (resume) return await goOn(options, live, resume);
-  return live ? await takeOver(options, live) : await createLive(options);
+  return live ? await takeOverLost(options, live) : await createLive(options);
 }
 
 /** With nothing live yet there is nobody to hide the building from. */
@@ -66,7 +66,7 @@ async function createLive(options: TargetOptions): Promise<TargetIndex> {
   const first = liveIndex(alias, await admin.find(alias)) ?? created;
   if (first.name === created.name) return { index: created, state: "live" };
   await admin.delete(created.name);
-  return await takeOver(options, first);
+  return await takeOverLost(options, first);
 }
 
 async function goOn(
@@ -115,6 +115,25 @@ export function liveIndex(alias: string, found: readonly IndexInfo[]): IndexInfo
     code: "INDEX_FORMAT_UNKNOWN",
     hint: "Use the konn that made it, or another --index.",
   });
+}
+
+/**
+ * Goes on with a live index without a checkpoint: from the stream's beginning, and whatever the
+ * index has seen already it refuses. That holds for a topic, whose offsets never come again. A file
+ * may have been edited, and the places of its lines then give versions that exist already.
+ */
+async function takeOverLost(options: TargetOptions, live: IndexInfo): Promise<TargetIndex> {
+  refuseAnotherSource(options, live);
+  const isTopic = Object.keys(options.stream.identity).some((name) => name.startsWith("topic"));
+  const isSafe = isTopic || (await options.admin.countOperations(live.name)) === 0;
+  if (isSafe) return await takeOver(options, live);
+  throw new KonnError(
+    `Cannot go on with ${options.alias}: it was made from a file, and the checkpoint that tells how far is not here`,
+    {
+      code: "CHECKPOINT_LOST",
+      hint: "If the file was edited since, its changes would not be seen. Build the index anew with --from-beginning, or name the --state-dir of the run that made it.",
+    },
+  );
 }
 
 function refuseAnotherSource({ stream, alias }: TargetOptions, { meta }: IndexInfo): void {
