@@ -42,11 +42,17 @@ export class Delivery {
   #unsaved = false;
   #saving: Promise<void> | undefined;
   #caughtUp = false;
+  #hasShown = false;
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
     this.#tracker = new LaneTracker(parts.start);
     this.#sinkState = parts.sinkState;
+  }
+
+  /** Whether the sink has shown something that it had built beside what was there. */
+  get hasShown(): boolean {
+    return this.#hasShown;
   }
 
   /** Aborts when the run cannot go on. */
@@ -169,6 +175,7 @@ export class Delivery {
     this.#caughtUp = true;
     const state = await this.#parts.sink.caughtUp?.(this.#abort.signal);
     if (state === undefined) return;
+    this.#hasShown = state !== this.#sinkState;
     this.#sinkState = state;
     await this.#save();
   }

@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly observer: RunObserver;
   /** Hears how far the run is: once when it is open and then after each settled batch. */
   readonly onProgress?: (snapshot: RunSnapshot) => void;
+  /** Hears what was done by a run that ends with an error. */
+  readonly onFailure?: (summary: RunSummary) => void;
 }
 
 const ENDS_INTERVAL_MS = 2_000;
@@ -85,6 +87,25 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     sinkState: opening.state,
     save: checkpointSaver({ state, stream, sink, identity: opening.identity, source }),
   });
+  const summarize = (complete: boolean): RunSummary => {
+    const { hasShown } = delivery;
+    return tally.summary({ complete, hasShown, deadLettersPath: deadLetters.path });
+  };
+  try {
+    const readToTheEnd = await deliverAll(options, start, delivery, tally);
+    return summarize(!options.stop.aborted || readToTheEnd);
+  } catch (error) {
+    options.onFailure?.(summarize(false));
+    throw error;
+  }
+}
+
+async function deliverAll(
+  options: RunOptions,
+  start: ReadonlyMap<Lane, LanePosition>,
+  delivery: Delivery,
+  tally: RunTally,
+): Promise<boolean> {
   await delivery.begin();
   using _lag = options.follow ? watchEnds(options, tally) : undefined;
   const readToTheEnd = await pump(options, start, delivery, tally).catch(async (error: unknown) => {
@@ -93,10 +114,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     throw error;
   });
   await delivery.finish(readToTheEnd);
-  return tally.summary({
-    complete: !options.stop.aborted || readToTheEnd,
-    deadLettersPath: deadLetters.path,
-  });
+  return readToTheEnd;
 }
 
 /** Keeps the ends of a source that is followed up to date, as far as it answers. */
