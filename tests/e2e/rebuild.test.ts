@@ -23,10 +23,8 @@ test("a bounded rebuild reads on to the ends as they are after the swap", async 
   const environment = await serviceEnvironment();
   const name = uniqueName("ends");
   await seedTopic(name, [row("a", "a1"), row("b", "b1")]);
-  const sync = (...flags: string[]) => [
-    ...["sync", "--topic", name, "--index", name, "--until-end", "--json"],
-    ...flags,
-  ];
+  const always = ["sync", "--topic", name, "--index", name, "--until-end", "--json"];
+  const sync = (...flags: string[]) => [...always, ...flags];
   const other = ["--state-dir", folder.file("other")];
   const context = { cwd: folder.path, environment };
   expect(await konn(sync(), context)).toMatchObject({ exitCode: 0 });

@@ -1,5 +1,5 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
-import { RETRIED_STATUSES } from "./bulk_answer.ts";
+import { refusalCode, RETRIED_STATUSES } from "./bulk_answer.ts";
 import {
   errorTypeOf,
   type OpenSearchAnswer,
@@ -198,7 +198,7 @@ function infoOf(name: string, index: unknown): IndexInfo {
 
 function refusedRequest(what: string, { status, body }: OpenSearchAnswer): KonnError {
   return new KonnError(`Cannot ${what}: OpenSearch answers ${status} ${errorTypeOf(body)}`, {
-    code: status === 401 || status === 403 ? "OPENSEARCH_FORBIDDEN" : "OPENSEARCH_REFUSED",
+    code: refusalCode(status),
     mayPass: RETRIED_STATUSES.has(status),
     hint: "Look at the cluster's health, at its blocks, and at what the user may do.",
   });

@@ -4,6 +4,7 @@ import type { SinkOpenOptions, SinkResume } from "../../connector/mod.ts";
 import {
   buildingAliasOf,
   clearUnfinished,
+  type Family,
   isBuilding,
   stampedName,
   writerAliasOf,
@@ -83,6 +84,32 @@ async function goOn(
     return { index: remembered, state: "building" };
   }
   throw replacedError(alias, { was: name, is: live?.name });
+}
+
+/**
+ * Why nothing can be written to an index any more, where OpenSearch only says that there is no such
+ * index: that is its answer for an alias too.
+ */
+export async function explainLostWay({ index }: TargetIndex, family: Family): Promise<KonnError> {
+  const { alias, admin } = family;
+  const [current] = await admin.find(index.name);
+  if (current?.uuid !== index.uuid) return goneError(alias, index.name);
+  const [live] = await admin.find(alias);
+  if (live && live.name !== index.name) {
+    return replacedError(alias, { was: index.name, is: live.name });
+  }
+  return aliasGone(alias, index.name);
+}
+
+/** Ends a run whose index nobody sees any more, since its alias was taken off or given away. */
+export async function refuseHidden({ index }: TargetIndex, family: Family): Promise<void> {
+  const { alias, admin } = family;
+  const shown = await admin.find(alias);
+  if (shown.some(({ uuid }) => uuid === index.uuid)) return;
+  const [live] = shown;
+  if (live) throw replacedError(alias, { was: index.name, is: live.name });
+  const [current] = await admin.find(index.name);
+  throw current ? aliasGone(alias, index.name) : goneError(alias, index.name);
 }
 
 function canBeBuiltOn(index: IndexInfo): boolean {
@@ -172,6 +199,13 @@ function goneError(alias: string, name: string): KonnError {
   return new KonnError(`Cannot go on with ${alias}: its index ${name} is gone`, {
     code: "INDEX_GONE",
     hint: "Build it anew: konn sync --from-beginning.",
+  });
+}
+
+function aliasGone(alias: string, name: string): KonnError {
+  return new KonnError(`Cannot go on with ${alias}: an alias was taken off its index ${name}`, {
+    code: "ALIAS_GONE",
+    hint: `konn needs ${alias} and ${writerAliasOf(name)} on it. Put ${alias} back, with its filter deleted: false, and start again: konn puts back the other one. Or build anew: konn sync --from-beginning.`,
   });
 }
 

@@ -29,7 +29,7 @@ describe("readBulkAnswer()", () => {
   test.each([
     [403, "security_exception", "OPENSEARCH_FORBIDDEN"],
     [403, "cluster_block_exception", "INDEX_BLOCKED"],
-    [429, "cluster_block_exception", "INDEX_BLOCKED"],
+    [429, "cluster_block_exception", "DISK_FULL"],
     [400, "index_closed_exception", "INDEX_CLOSED"],
     [404, "index_not_found_exception", "INDEX_GONE"],
   ] as const)("ends the run at an item %d %s: %s", (status, type, code) => {
@@ -55,7 +55,7 @@ describe("readBulkAnswer()", () => {
   });
 
   test.each([
-    [401, undefined, "OPENSEARCH_FORBIDDEN"],
+    [401, undefined, "OPENSEARCH_UNAUTHORIZED"],
     [403, "security_exception", "OPENSEARCH_FORBIDDEN"],
     [404, "index_not_found_exception", "INDEX_GONE"],
     [400, "parse_exception", "OPENSEARCH_REFUSED"],
