@@ -1,4 +1,5 @@
 import { declareCommand } from "./cli/declare.ts";
+import type { RunSummary } from "../core/pipeline/mod.ts";
 import { transfer, type TransferOptions, TRANSFER_SETTINGS } from "./cli/transfer.ts";
 
 export const command = declareCommand({
@@ -56,15 +57,19 @@ export const command = declareCommand({
 async function transferPastTruncates(options: TransferOptions): Promise<number> {
   const { TableTruncatedError } = await import("../core/indexing/mod.ts");
   let current = options;
+  let earlier: RunSummary | undefined;
+  const onFailure = (summary: RunSummary): void => {
+    earlier = summary;
+  };
   for (;;) {
     try {
-      return await transfer(current);
+      return await transfer({ ...current, onFailure });
     } catch (error) {
       if (!(error instanceof TableTruncatedError) || error.lsn === undefined) throw error;
       const { lsn } = error;
       options.terminal.log.warn("The table was truncated: building the index anew", { lsn });
       const connectors = { ...options.connectors, truncatedAtLsn: lsn };
-      current = { ...options, connectors, fromBeginning: true };
+      current = { ...options, connectors, fromBeginning: true, earlier };
     }
   }
 }

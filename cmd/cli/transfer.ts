@@ -54,6 +54,10 @@ export interface TransferOptions {
   readonly interrupt: Interrupt;
   /** Says in the summary what was done: "Replayed". */
   readonly verb: string;
+  /** What runs before this one have done for the same command, for the summary. */
+  readonly earlier?: RunSummary | undefined;
+  /** Hears what was done, by earlier runs too, when this one ends with an error. */
+  readonly onFailure?: (summary: RunSummary) => void;
 }
 
 /** What the two ends take from the command line. What a command does not declare has its default. */
@@ -82,9 +86,11 @@ export async function transfer(options: TransferOptions): Promise<number> {
   if (terminal.json && to === "-") throw jsonOverData();
   const { createSink, createSource, refuseSameFile } = await import("../../core/connectors/mod.ts");
   refuseSameFile(from, to);
-  const { runWhenReady } = await import("../../core/pipeline/mod.ts");
+  const { addSummaries, runWhenReady } = await import("../../core/pipeline/mod.ts");
   const { canHoldSecrets } = await import("../../core/konnect/secret_types.ts");
   const observer = createRunObserver(terminal.log);
+  const withEarlier = (summary: RunSummary): RunSummary =>
+    options.earlier ? addSummaries(options.earlier, summary) : summary;
   const pacer = await createPacer(settings);
   const ends = {
     compression: "none",
@@ -113,6 +119,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
       observer,
       onProgress: (snapshot: RunSnapshot) =>
         terminal.progress.update({ ...snapshot, lagUnit: follow ? source.unit : undefined }),
+      onFailure: (summary: RunSummary) => options.onFailure?.(withEarlier(summary)),
     };
   };
   const waitMs = settings.wait ?? 0;
@@ -122,7 +129,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
     terminal.note("Stopped before anything was read.");
     return follow ? 0 : interrupt.exitCode();
   }
-  printSummary(summary, options);
+  printSummary(withEarlier(summary), options);
   if (connectors.excludeTypes) warnOfIdleExclusion(summary, options);
   return summary.complete || follow ? 0 : interrupt.exitCode();
 }

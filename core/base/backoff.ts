@@ -16,8 +16,21 @@ export function backoffDelayMs(attempt: number, options: BackoffOptions): number
   return Math.floor((options.random ?? Math.random)() * ceilingMs);
 }
 
-/** Waits, and returns early and without an error when the signal aborts. */
-export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+/** A timer takes a signed number of 32 bits, 24.8 days: one that is set further fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Waits for any time, and returns early and without an error when the signal aborts. */
+export async function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+  let leftMs = delayMs;
+  while (leftMs > MAX_TIMER_MS) {
+    await sleepOnce(MAX_TIMER_MS, signal);
+    if (signal?.aborted) return;
+    leftMs -= MAX_TIMER_MS;
+  }
+  await sleepOnce(leftMs, signal);
+}
+
+function sleepOnce(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(finish, delayMs);

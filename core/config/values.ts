@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { INDEX_NAME_RULE, isIndexName } from "../base/index_name.ts";
 
 /**
  * The kinds of values that settings have. Each takes the text of a flag, of an environment variable
@@ -108,13 +109,7 @@ export const httpUrl = v.pipe(
 );
 
 /** An index or alias name: OpenSearch's own rule for them. */
-export const indexName = v.pipe(
-  v.string(),
-  v.regex(
-    /^[a-z0-9][a-z0-9._-]{0,199}$/,
-    "a name of lower-case letters, digits, '.', '_' and '-' that begins with a letter or digit",
-  ),
-);
+export const indexName = v.pipe(v.string(), v.check(isIndexName, INDEX_NAME_RULE));
 
 /** Any text but none. */
 export const text = v.pipe(v.string(), v.nonEmpty("a value"));

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { KonnError } from "../base/errors.ts";
+import { INDEX_NAME_RULE, isIndexName } from "../base/index_name.ts";
 import { suggest } from "../base/suggest.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
 import type { Sink, Source } from "../connector/mod.ts";
@@ -92,11 +93,13 @@ const KAFKA: Connector = {
 
 const OPENSEARCH: Connector = {
   sink: async ({ scheme, name, hosts }, { openSearchUrl, ...options }) => {
+    refuseIndexName(name);
     const { createOpenSearchSink } = await import("./opensearch/bulk_indexer.ts");
     const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
     return createOpenSearchSink({ ...options, url, index: name });
   },
   inspector: async ({ scheme, name, hosts }, { openSearchUrl }) => {
+    refuseIndexName(name);
     const { createOpenSearchInspector } = await import("./opensearch/inspector.ts");
     const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
     return createOpenSearchInspector({ url, index: name });
@@ -196,6 +199,16 @@ export function refuseSameFile(from: string, to: string): void {
 function fileIdentity(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false, bigint: true });
   return found ? `${found.dev} ${found.ino}` : resolve(path);
+}
+
+/** Before anything is connected to: OpenSearch would refuse it only when both ends are open. */
+function refuseIndexName(name: string): void {
+  if (isIndexName(name)) return;
+  throw new KonnError(`Cannot use the index name ${JSON.stringify(name)}`, {
+    code: "INDEX_NAME_INVALID",
+    kind: "usage",
+    hint: `OpenSearch takes ${INDEX_NAME_RULE}.`,
+  });
 }
 
 function findConnector({ scheme }: ConnectorUrl): Connector {

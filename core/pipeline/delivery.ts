@@ -55,11 +55,17 @@ export class Delivery {
   #commitDueAtMs: number | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #isShown = false;
+  #hasShown = false;
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
     this.#tracker = new LaneTracker(parts.start);
     this.#sinkState = parts.sinkState;
+  }
+
+  /** Whether the sink has shown something that it had built beside what was there. */
+  get hasShown(): boolean {
+    return this.#hasShown;
   }
 
   /** Aborts when the run cannot go on. */
@@ -240,6 +246,7 @@ export class Delivery {
       this.#isShown = false;
     }
     if (state === undefined) return;
+    this.#hasShown = state !== this.#sinkState;
     this.#sinkState = state;
     await this.#save();
   }

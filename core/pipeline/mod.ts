@@ -1,4 +1,4 @@
 export { paceByEventTime, paceByRate, type Pacer } from "./pacer.ts";
 export { run, type RunOptions } from "./run.ts";
-export { type RunSnapshot, type RunSummary } from "./run_tally.ts";
+export { addSummaries, type RunSnapshot, type RunSummary } from "./run_tally.ts";
 export { runWhenReady } from "./run_when_ready.ts";

@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly observer: RunObserver;
   /** Hears how far the run is: once when it is open and then after each settled batch. */
   readonly onProgress?: (snapshot: RunSnapshot) => void;
+  /** Hears what was done by a run that ends with an error. */
+  readonly onFailure?: (summary: RunSummary) => void;
 }
 
 const ENDS_INTERVAL_MS = 2_000;
@@ -94,6 +96,25 @@ export async function run(options: RunOptions): Promise<RunSummary> {
       source,
     }),
   });
+  const summarize = (complete: boolean): RunSummary => {
+    const { hasShown } = delivery;
+    return tally.summary({ complete, hasShown, deadLettersPath: deadLetters.path });
+  };
+  try {
+    return summarize(await deliverAll(options, start, delivery, tally));
+  } catch (error) {
+    options.onFailure?.(summarize(false));
+    throw error;
+  }
+}
+
+/** Reads, delivers and saves until the end. Tells whether nothing was cut short. */
+async function deliverAll(
+  options: RunOptions,
+  start: ReadonlyMap<Lane, LanePosition>,
+  delivery: Delivery,
+  tally: RunTally,
+): Promise<boolean> {
   await delivery.begin();
   using _lag = options.follow ? watchEnds(options, tally) : undefined;
   const readToTheEnd = await pump(options, start, delivery, tally).catch(async (error: unknown) => {
@@ -104,11 +125,8 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     throw error;
   });
   await delivery.finish(readToTheEnd);
-  return tally.summary({
-    // A stop that came when everything had been read cut nothing short.
-    complete: !options.stop.aborted || readToTheEnd || delivery.hasReachedEnds,
-    deadLettersPath: deadLetters.path,
-  });
+  // A stop that came when everything had been read cut nothing short.
+  return !options.stop.aborted || readToTheEnd || delivery.hasReachedEnds;
 }
 
 /** Keeps the ends of a source that is followed up to date, as far as it answers. */

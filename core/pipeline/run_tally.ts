@@ -17,6 +17,8 @@ export interface RunSnapshot {
 export interface RunSummary {
   /** False when the run was stopped before its source ended or its limit was reached. */
   readonly complete: boolean;
+  /** True when an index that was built beside the live one has taken its place. */
+  readonly hasShown: boolean;
   /** True when the run went on from a checkpoint. */
   readonly resumed: boolean;
   readonly events: number;
@@ -35,6 +37,28 @@ export interface RunSummary {
   readonly positions: Readonly<Record<Lane, number>>;
   /** The sequence at the end of each lane, as last heard, where the source knows it. */
   readonly ends: Readonly<Record<Lane, number>>;
+}
+
+/** Two runs, one after the other, as one: what either did, and where the later one stands. */
+export function addSummaries(earlier: RunSummary, later: RunSummary): RunSummary {
+  const skipped: Record<string, number> = { ...earlier.skipped };
+  for (const [reason, count] of Object.entries(later.skipped)) {
+    skipped[reason] = (skipped[reason] ?? 0) + count;
+  }
+  return {
+    ...later,
+    hasShown: earlier.hasShown || later.hasShown,
+    resumed: earlier.resumed,
+    skipped,
+    events: earlier.events + later.events,
+    written: earlier.written + later.written,
+    deleted: earlier.deleted + later.deleted,
+    deadLetters: earlier.deadLetters + later.deadLetters,
+    retries: earlier.retries + later.retries,
+    unavailableKeys: earlier.unavailableKeys + later.unavailableKeys,
+    droppedFields: earlier.droppedFields + later.droppedFields,
+    seconds: earlier.seconds + later.seconds,
+  };
 }
 
 /** Dead letters that are named in the log; the rest is in the file. */
@@ -130,10 +154,12 @@ export class RunTally {
 
   summary({
     complete,
+    hasShown,
     deadLettersPath,
-  }: Pick<RunSummary, "complete" | "deadLettersPath">): RunSummary {
+  }: Pick<RunSummary, "complete" | "hasShown" | "deadLettersPath">): RunSummary {
     return {
       complete,
+      hasShown,
       resumed: this.#start.size > 0,
       events: this.#eventsSettled,
       written: this.#written,

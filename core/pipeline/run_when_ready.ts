@@ -2,7 +2,7 @@ import { sleep } from "../base/backoff.ts";
 import { KonnError } from "../base/errors.ts";
 import type { RunObserver } from "../observe/observer.ts";
 import { run, type RunOptions } from "./run.ts";
-import type { RunSummary } from "./run_tally.ts";
+import { addSummaries, type RunSummary } from "./run_tally.ts";
 
 const RETRY_INTERVAL_MS = 500;
 
@@ -27,7 +27,8 @@ export async function runWhenReady(
       options.onProgress?.(snapshot);
     };
     try {
-      return await run({ ...options, onProgress });
+      const summary = await run({ ...options, onProgress });
+      return await readOn(summary, options, prepare);
     } catch (error) {
       if (stop.aborted && !begun) return undefined;
       if (!(error instanceof KonnError && error.mayPass) || begun) throw error;
@@ -38,4 +39,24 @@ export async function runWhenReady(
       if (stop.aborted) return undefined;
     }
   }
+}
+
+/**
+ * Until an index that was built anew took the place of the live one, another konn may have gone on
+ * with the old one and told its user that all was there. So a bounded run reads on to the ends as
+ * they are after the swap.
+ */
+async function readOn(
+  summary: RunSummary,
+  { follow = false, resumable, maxEventsCount, stop, onFailure }: RunOptions,
+  prepare: () => Promise<RunOptions>,
+): Promise<RunSummary> {
+  const isOver = follow || !resumable || maxEventsCount !== undefined || stop.aborted;
+  if (!summary.hasShown || isOver) return summary;
+  const rest = await run({
+    ...(await prepare()),
+    fromBeginning: false,
+    onFailure: (failed) => onFailure?.(addSummaries(summary, failed)),
+  });
+  return addSummaries(summary, rest);
 }

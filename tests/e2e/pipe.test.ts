@@ -107,6 +107,26 @@ describe("konn pipe", () => {
     expect(new Set(documents.keys())).toEqual(new Set(sampleDocuments(SAMPLE).keys()));
   });
 
+  test("file -> opensearch: an edit is not hidden by a lost state folder", async () => {
+    const index = uniqueName("edited");
+    const file = folder.file("edited.jsonl");
+    const key = "c/cp/o/service/a";
+    const event = (name: string) => {
+      const after = { key, value: { object: { id: "a", name } } };
+      return `${JSON.stringify({ op: "u", after })}\n`;
+    };
+    writeFileSync(file, `${event("first")}${event("one")}`);
+    const args = ["pipe", "--from", file, "--to", `opensearch:${index}`];
+    expect(await run([...args, "--state-dir", folder.file("one")])).toMatchObject({ exitCode: 0 });
+    writeFileSync(file, `${event("first")}${event("two")}`);
+    const refused = await run([...args, "--state-dir", folder.file("two")]);
+    expect(refused.exitCode).toBe(3);
+    expect(refused.stderr).toContain("--from-beginning");
+    const anew = await run([...args, "--state-dir", folder.file("two"), "--from-beginning"]);
+    expect(anew).toMatchObject({ exitCode: 0 });
+    expect((await documentsOf(index)).get(key)?.source["name"]).toBe("two");
+  });
+
   test("stdin -> kafka", async () => {
     const topic = uniqueName("stdin");
     const sample = readFileSync(SAMPLE);
@@ -171,6 +191,8 @@ describe("konn pipe", () => {
     [["--from", "kafak:a", "--to", "-"], "CONNECTOR_UNKNOWN"],
     [["--from", "kafka://u:p@h:1/t", "--to", "-"], "URL_WITH_CREDENTIALS"],
     [["--from", "kafka:", "--to", "-"], "URL_INVALID"],
+    [["--from", "kafka:none", "--to", "opensearch:BadName"], "INDEX_NAME_INVALID"],
+    [["--from", "kafka:none", "--to", "opensearch://localhost:1/_x"], "lower-case letters"],
     [["--from", "a.jsonl"], "without --to"],
     [["--from", "a.jsonl", "--to", "-", "--json"], "stdout holds the events"],
     [["--from", "a.jsonl", "--to", "b", "--append", "--overwrite"], "together"],

@@ -38,7 +38,8 @@ describe("--on-truncate", () => {
   });
 
   function sync(index: string, ...flags: string[]) {
-    const args = ["sync", "--topic", topic, "--index", index, "--until-end", "--json", ...flags];
+    const args = ["sync", "--index", index, "--until-end", "--json", ...flags];
+    if (!flags.includes("--topic")) args.push("--topic", topic);
     return konn(args, { cwd: folder.path, environment });
   }
 
@@ -66,6 +67,19 @@ describe("--on-truncate", () => {
     const index = uniqueName("rebuild");
     expect(await sync(index, "--on-truncate", "rebuild")).toMatchObject({ exitCode: 0 });
     expect(await namesIn(index)).toEqual(["b at 80", "d at 70"]);
+  });
+
+  test("rebuild counts what was done before the truncate as well", async () => {
+    const name = uniqueName("counts");
+    await seedTopic(name, [row("a", 10, 0), row("b", 20, 0), truncate(30, 0), row("c", 40, 0)]);
+    const flags = ["--topic", name, "--on-truncate", "rebuild", "--rate", "20/s"];
+    const { exitCode, stdout } = await sync(name, ...flags);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      events: 2 + 4,
+      written: 2 + 1,
+      skipped: { truncated: 2, truncate: 1 },
+    });
   });
 
   test("a later run without state does not bring back what was truncated", async () => {

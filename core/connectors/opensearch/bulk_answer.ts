@@ -8,6 +8,8 @@ export type Fate =
   | { readonly kind: "already_applied" }
   /** It may succeed later. */
   | { readonly kind: "retry"; readonly reason: string; readonly status?: number }
+  /** The server failed on it (500): a passing trouble of its own, or one that will not pass. */
+  | { readonly kind: "fault"; readonly error: KonnError }
   /** It never will, this document alone. */
   | { readonly kind: "refused"; readonly code: string; readonly reason: string }
   /** The request was larger than the server takes. */
@@ -58,9 +60,10 @@ function sharedFate(status: number, type: string): Fate {
   if (type === "index_not_found_exception") return { kind: "fatal", error: gone() };
   if (type === "index_closed_exception") return { kind: "fatal", error: closed() };
   if (type === "cluster_block_exception" && BLOCKED_STATUSES.has(status)) {
-    return { kind: "fatal", error: blocked() };
+    return { kind: "fatal", error: status === 429 ? diskFull() : blocked() };
   }
   if (RETRIED_STATUSES.has(status)) return { kind: "retry", reason: `${status} ${type}`, status };
+  if (status === 500) return { kind: "fault", error: failed(type) };
   return { kind: "fatal", error: refused(status, type) };
 }
 
@@ -87,6 +90,7 @@ function refusalText(type: string, reason: unknown): string {
   return `OpenSearch refuses the document: ${type}${field ? ` in ${field}` : ""}`;
 }
 
+/** More than this the answer does not tell; see `explainLostWay`. */
 function gone(): KonnError {
   return new KonnError("Cannot write to the index: it was deleted, or built anew by another konn", {
     code: "INDEX_GONE",
@@ -94,10 +98,19 @@ function gone(): KonnError {
   });
 }
 
+/** What a person or a tool has set. */
 function blocked(): KonnError {
   return new KonnError("Cannot write to the index: it is blocked for writing", {
     code: "INDEX_BLOCKED",
-    hint: 'A full disk sets this block. Free space, or take the block off: PUT INDEX/_settings {"index.blocks.read_only_allow_delete": null}.',
+    hint: 'Somebody has set this block. Take it off: PUT INDEX/_settings {"index.blocks.write": null, "index.blocks.read_only": null}.',
+  });
+}
+
+/** What OpenSearch sets itself when a disk is nearly full. */
+function diskFull(): KonnError {
+  return new KonnError("Cannot write to the index: a disk of OpenSearch is full", {
+    code: "DISK_FULL",
+    hint: 'Free space there: OpenSearch then takes the block off within a minute. Or take it off: PUT INDEX/_settings {"index.blocks.read_only_allow_delete": null}.',
   });
 }
 
@@ -108,9 +121,27 @@ function closed(): KonnError {
   });
 }
 
+/** The code of an answer that no retry will change, wherever it is given. */
+export function refusalCode(status: number): string {
+  if (status === 401) return "OPENSEARCH_UNAUTHORIZED";
+  return status === 403 ? "OPENSEARCH_FORBIDDEN" : "OPENSEARCH_REFUSED";
+}
+
+const REFUSAL_HINTS: Readonly<Record<number, string>> = {
+  401: "OpenSearch does not know the user. Look at the user and the password.",
+  403: "The user may not do this. Give it a role with the privileges crud and manage on INDEX and INDEX-*.",
+};
+
+function failed(type: string): KonnError {
+  return new KonnError(`Cannot write to the index: OpenSearch fails on it, 500 ${type}`, {
+    code: "OPENSEARCH_FAILED",
+    hint: "Its log says why: a shard that failed, a full disk, a defect. Mend that and start again, nothing is lost.",
+  });
+}
+
 function refused(status: number, type: string): KonnError {
   return new KonnError(`Cannot write to the index: OpenSearch answers ${status} ${type}`, {
-    code: status === 401 || status === 403 ? "OPENSEARCH_FORBIDDEN" : "OPENSEARCH_REFUSED",
-    hint: "Look at what the user may do and at the log of OpenSearch.",
+    code: refusalCode(status),
+    hint: REFUSAL_HINTS[status] ?? "Look at the log of OpenSearch.",
   });
 }

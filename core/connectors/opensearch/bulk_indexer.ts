@@ -20,7 +20,9 @@ import { OpenSearchClient, type OpenSearchConnection } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
 import { Outage } from "./outage.ts";
 import { BatchTicket, bulkLines } from "./pending_document.ts";
-import { openTarget, publishTarget, type TargetIndex, writerAliasOf } from "./target_index.ts";
+import { writerAliasOf } from "./index_family.ts";
+import { publishTarget } from "./publish_target.ts";
+import { explainLostWay, openTarget, refuseHidden, type TargetIndex } from "./target_index.ts";
 
 /** Bulks in flight. OpenSearch indexes each on one thread; more would only queue there. */
 const SLOTS_COUNT = 4;
@@ -45,8 +47,9 @@ export interface OpenSearchSinkOptions extends OpenSearchConnection {
  * Each document has its event key as id and a version made from the sequence of its last event
  * (`version_type: external`), so writing anything twice, late, or from two processes ends in the
  * same index. Errors: `OPENSEARCH_UNREACHABLE` and those of `openTarget` on opening;
- * `OPENSEARCH_FORBIDDEN`, `INDEX_BLOCKED`, `INDEX_CLOSED`, `INDEX_GONE` while writing. Rejections:
- * those of the fold, `DOCUMENT_REFUSED`, `DOCUMENT_TOO_LARGE`.
+ * `OPENSEARCH_UNAUTHORIZED`, `OPENSEARCH_FORBIDDEN`, `OPENSEARCH_FAILED`, `DISK_FULL`,
+ * `INDEX_BLOCKED`, `INDEX_CLOSED`, `INDEX_GONE`, `INDEX_REPLACED`, `ALIAS_GONE` while writing.
+ * Rejections: those of the fold, `DOCUMENT_REFUSED`, `DOCUMENT_TOO_LARGE`.
  */
 export function createOpenSearchSink(options: OpenSearchSinkOptions): Sink {
   return new OpenSearchSink(options);
@@ -92,7 +95,7 @@ class OpenSearchSink implements Sink {
     const outage = new Outage(client.url, this.#options.observer);
     const alias = writerAliasOf(name);
     const slots = Array.from({ length: SLOTS_COUNT }, () => {
-      const onFailure = (error: unknown): void => this.#fail(error);
+      const onFailure = (thrown: unknown): void => void this.#giveUp(thrown);
       return new BulkSlot({ client, outage, alias, onFailure, ended: this.#ended.signal });
     });
     this.#opened = { client, outage, slots, target, lanesCount: options.stream.lanesCount ?? 1 };
@@ -142,6 +145,8 @@ class OpenSearchSink implements Sink {
     const { client, target } = opened;
     const admin = new IndexAdmin(client, signal);
     if (target.state === "live") {
+      const family = { alias: this.#options.index, admin };
+      await this.#untilItPasses(() => refuseHidden(target, family), signal);
       await this.#untilItPasses(() => admin.refresh(target.index.name), signal);
     } else {
       await this.#publish(target, admin, signal);
@@ -183,6 +188,22 @@ class OpenSearchSink implements Sink {
     this.#fail(endedError(this.#options.index, "the sink was closed"));
     await this.#client?.close();
     this.#client = undefined;
+  }
+
+  /** Fails with the error itself, unless more can be found out about it. */
+  async #giveUp(thrown: unknown): Promise<void> {
+    const isLost = thrown instanceof KonnError && thrown.code === "INDEX_GONE";
+    this.#fail(isLost ? await this.#explained(thrown) : thrown);
+  }
+
+  async #explained(thrown: KonnError): Promise<KonnError> {
+    try {
+      const { client, target } = this.#open();
+      const admin = new IndexAdmin(client, this.#ended.signal);
+      return await explainLostWay(target, { alias: this.#options.index, admin });
+    } catch {
+      return thrown;
+    }
   }
 
   #fail(error: unknown): void {

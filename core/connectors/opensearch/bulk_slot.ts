@@ -9,6 +9,10 @@ const MAX_BULK_BYTES = 8 * 1024 * 1024;
 const MAX_BULK_DOCUMENTS_COUNT = 5_000;
 /** However little a server takes at once, bulks do not become smaller than this on its account. */
 const MIN_BULK_BYTES = 256 * 1024;
+/** With each bulk that is taken at once they grow again by so much: 62 bulks from end to end. */
+const BULK_GROWTH_BYTES = 128 * 1024;
+/** What makes the server fail (500) is sent so often: within some 8 s on average. */
+const FAULTY_TRIES_COUNT = 8;
 /** A bulk that is too much for the server so often is sent in smaller ones. */
 const OVERWHELMED_ATTEMPTS_COUNT = 3;
 const TOO_MANY_REQUESTS = 429;
@@ -34,7 +38,9 @@ export class BulkSlot {
   #waiting: PendingDocument[] = [];
   #underWay: readonly PendingDocument[] = [];
   #isRunning = false;
-  /** Less once the server has refused a body for its size. */
+  /** Less once the server has refused a body for its size, which is a setting of its own. */
+  #ceilingBytes = MAX_BULK_BYTES;
+  /** Less still while it has no room for so much. */
   #maxBytes = MAX_BULK_BYTES;
 
   constructor(options: BulkSlotOptions) {
@@ -87,17 +93,26 @@ export class BulkSlot {
   async #deliver(documents: readonly PendingDocument[]): Promise<void> {
     const { outage, ended } = this.#options;
     let left = documents;
+    let faultyTriesCount = 0;
     for (let attempt = 0; left.length > 0; attempt += 1) {
       const fates = await this.#send(left);
-      if (fates[0]?.kind === "too_large") return await this.#deliverInHalves(left);
+      if (fates[0]?.kind === "too_large") {
+        this.#ceilingBytes = Math.min(this.#ceilingBytes, halfOf(left));
+        return await this.#deliverInHalves(left);
+      }
       const isOverwhelmed = attempt >= OVERWHELMED_ATTEMPTS_COUNT && fates.every(isTooMuch);
       if (isOverwhelmed && left.length > 1) return await this.#deliverInHalves(left);
       const retried = left.filter((document, at) => !settle(document, fates[at]));
+      const fault = fates.find((fate) => fate.kind === "fault");
+      if (fault && (faultyTriesCount += 1) >= FAULTY_TRIES_COUNT) throw fault.error;
       if (retried.length < left.length) attempt = 0;
       if (retried.length > 0) {
         outage.failed(this, retryReason(fates), retried.length);
         await sleep(backoffDelayMs(attempt, BACKOFF), ended);
-      } else outage.recovered(this);
+      } else {
+        outage.recovered(this);
+        if (left === documents) this.#grow();
+      }
       left = retried;
     }
   }
@@ -111,11 +126,15 @@ export class BulkSlot {
       this.#options.outage.recovered(this);
       return;
     }
-    const bytes = documents.reduce((sum, { lines }) => sum + lines.length, 0);
-    this.#maxBytes = Math.min(this.#maxBytes, Math.max(MIN_BULK_BYTES, bytes >> 1));
+    this.#maxBytes = Math.min(this.#maxBytes, halfOf(documents));
     const middle = Math.ceil(documents.length / 2);
     await this.#deliver(documents.slice(0, middle));
     await this.#deliver(documents.slice(middle));
+  }
+
+  /** Slowly: what was too much a moment ago may be too much again. */
+  #grow(): void {
+    this.#maxBytes = Math.min(this.#ceilingBytes, this.#maxBytes + BULK_GROWTH_BYTES);
   }
 
   async #send(documents: readonly PendingDocument[]): Promise<readonly Fate[]> {
@@ -130,6 +149,12 @@ export class BulkSlot {
     for (const fate of fates) if (fate.kind === "fatal") throw fate.error;
     return fates;
   }
+}
+
+/** The size, in bytes, that bulks are to have when this one was too much. */
+function halfOf(documents: readonly PendingDocument[]): number {
+  const bytes = documents.reduce((sum, { lines }) => sum + lines.length, 0);
+  return Math.max(MIN_BULK_BYTES, bytes >> 1);
 }
 
 /** Without an answer nothing is known, and with external versions it is safe to send again. */
@@ -153,6 +178,9 @@ function isTooMuch(fate: Fate): boolean {
 }
 
 function retryReason(fates: readonly Fate[]): string {
-  const retry = fates.find((fate) => fate.kind === "retry");
-  return retry?.reason ?? "the answer is not whole";
+  for (const fate of fates) {
+    if (fate.kind === "retry") return fate.reason;
+    if (fate.kind === "fault") return fate.error.message;
+  }
+  return "the answer is not whole";
 }

@@ -224,9 +224,14 @@ function unsupported(url: string): KonnError {
   });
 }
 
+const FIRST_REFUSALS: Readonly<Record<number, string>> = {
+  401: "OPENSEARCH_UNAUTHORIZED",
+  403: "OPENSEARCH_FORBIDDEN",
+};
+
 function refused(url: string, status: number): KonnError {
   return new KonnError(`Cannot use OpenSearch at ${url}: it answers ${status}`, {
-    code: status === 401 || status === 403 ? "OPENSEARCH_FORBIDDEN" : "OPENSEARCH_UNSUPPORTED",
+    code: FIRST_REFUSALS[status] ?? "OPENSEARCH_UNSUPPORTED",
     hint: "Look at the address (--opensearch-url) and at what the user may do.",
   });
 }

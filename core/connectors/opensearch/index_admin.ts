@@ -1,5 +1,5 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
-import { RETRIED_STATUSES } from "./bulk_answer.ts";
+import { refusalCode, RETRIED_STATUSES } from "./bulk_answer.ts";
 import {
   errorTypeOf,
   type OpenSearchAnswer,
@@ -30,12 +30,15 @@ export interface IndexInfo {
 export interface NewIndex {
   /** The alias that everybody reads, where the index is to be seen at once. */
   readonly publicAlias: string | undefined;
-  readonly writerAlias: string;
+  /** Those that only konn knows. */
+  readonly ownAliases: readonly string[];
   readonly meta: IndexMeta;
 }
 
 export interface AliasSwap {
   readonly to: IndexInfo;
+  /** Is taken off the new index, and must be there. */
+  readonly buildingAlias: string;
   /** The indexes for which the alias stands until now. */
   readonly from: readonly IndexInfo[];
   readonly writerAliasOf: (indexName: string) => string;
@@ -64,15 +67,16 @@ export class IndexAdmin {
   }
 
   /** Makes an index together with its aliases in one request, so that neither is ever alone. */
-  async create(name: string, { publicAlias, writerAlias, meta }: NewIndex): Promise<IndexInfo> {
+  async create(name: string, { publicAlias, ownAliases, meta }: NewIndex): Promise<IndexInfo> {
     const shown = publicAlias === undefined ? {} : { [publicAlias]: { filter: LIVE_FILTER } };
+    const own = Object.fromEntries(ownAliases.map((alias) => [alias, {}]));
     await this.#must(`create the index ${name}`, {
       method: "PUT",
       path: pathOf(name),
       body: {
         settings: indexSettings({ isBuilding: publicAlias === undefined }),
         mappings: indexMappings(meta),
-        aliases: { ...shown, [writerAlias]: {} },
+        aliases: { ...shown, ...own },
       },
     });
     const [created] = await this.find(name);
@@ -85,20 +89,43 @@ export class IndexAdmin {
 
   /**
    * Makes the alias stand for one index alone, in one atomic step. Whoever still writes to the
-   * others loses the way to them in the same step.
+   * others loses the way to them in the same step. Returns false, with nothing done, when an alias
+   * is no longer where it was.
    */
-  async swap(alias: string, { to, from, writerAliasOf }: AliasSwap): Promise<void> {
-    const actions: object[] = [{ add: { index: to.name, alias, filter: LIVE_FILTER } }];
+  async swap(
+    alias: string,
+    { to, buildingAlias, from, writerAliasOf }: AliasSwap,
+  ): Promise<boolean> {
+    const actions: object[] = [
+      { remove: { index: to.name, alias: buildingAlias, must_exist: true } },
+      { add: { index: to.name, alias, filter: LIVE_FILTER } },
+    ];
     for (const { name: index, aliases } of from) {
-      actions.push({ remove: { index, alias } });
+      actions.push({ remove: { index, alias, must_exist: true } });
       const writerAlias = writerAliasOf(index);
       if (aliases.includes(writerAlias)) actions.push({ remove: { index, alias: writerAlias } });
     }
-    await this.#must(`swap the alias ${alias}`, {
-      method: "POST",
-      path: "/_aliases",
-      body: { actions },
-    });
+    return await this.#changeAliases(`swap the alias ${alias}`, actions);
+  }
+
+  /** Takes an alias off an index. Returns false when it is not there. */
+  async takeAlias(index: string, alias: string): Promise<boolean> {
+    const actions = [{ remove: { index, alias, must_exist: true } }];
+    return await this.#changeAliases(`take the alias ${alias} off`, actions);
+  }
+
+  /** How many writes an index has taken in its life, whether they can be searched or not. */
+  async countOperations(name: string): Promise<number> {
+    const path = `${pathOf(name)}/_stats/docs?level=shards`;
+    const answer = await this.#ask({ method: "GET", path });
+    if (answer.status !== 200) throw refusedRequest(`look at ${name}`, answer);
+    const shards = recordOf(recordOf(recordOf(recordOf(answer.body)["indices"])[name])["shards"]);
+    const copies = Object.values(shards).flat().map(recordOf);
+    const primaries = copies.filter(({ routing }) => recordOf(routing)["primary"] === true);
+    return primaries.reduce(
+      (sum, { seq_no: place }) => sum + Number(recordOf(place)["max_seq_no"]) + 1,
+      0,
+    );
   }
 
   async addAlias(index: string, alias: string): Promise<void> {
@@ -124,6 +151,15 @@ export class IndexAdmin {
     await this.#must(`delete the index ${name}`, { method: "DELETE", path: pathOf(name) });
   }
 
+  /** False when an alias that must be there is not, or the index of one has gone. */
+  async #changeAliases(what: string, actions: readonly object[]): Promise<boolean> {
+    const request = { method: "POST", path: "/_aliases", body: { actions } } as const;
+    const { status, body } = await this.#ask(request);
+    if (status >= 200 && status <= 299) return true;
+    if (status === 404 || isMissingAlias(status, body)) return false;
+    throw refusedRequest(what, { status, body });
+  }
+
   async #must(what: string, request: OpenSearchRequest): Promise<void> {
     const { status, body } = await this.#ask(request);
     if (status < 200 || status > 299) throw refusedRequest(what, { status, body });
@@ -142,6 +178,12 @@ function pathOf(name: string): string {
   return `/${encodeURIComponent(name)}`;
 }
 
+/** What is answered where the alias went between the first look of OpenSearch and the change. */
+function isMissingAlias(status: number, body: unknown): boolean {
+  const reason = String(recordOf(recordOf(body)["error"])["reason"]);
+  return status === 400 && reason.startsWith("required alias");
+}
+
 function infoOf(name: string, index: unknown): IndexInfo {
   const { aliases, mappings, settings } = recordOf(index);
   const { uuid, creation_date: createdAt } = recordOf(recordOf(settings)["index"]);
@@ -156,7 +198,7 @@ function infoOf(name: string, index: unknown): IndexInfo {
 
 function refusedRequest(what: string, { status, body }: OpenSearchAnswer): KonnError {
   return new KonnError(`Cannot ${what}: OpenSearch answers ${status} ${errorTypeOf(body)}`, {
-    code: status === 401 || status === 403 ? "OPENSEARCH_FORBIDDEN" : "OPENSEARCH_REFUSED",
+    code: refusalCode(status),
     mayPass: RETRIED_STATUSES.has(status),
     hint: "Look at the cluster's health, at its blocks, and at what the user may do.",
   });

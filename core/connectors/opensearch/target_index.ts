@@ -1,6 +1,14 @@
 import { KonnError } from "../../base/errors.ts";
 import { identityDifference } from "../../connector/identity.ts";
 import type { SinkOpenOptions, SinkResume } from "../../connector/mod.ts";
+import {
+  buildingAliasOf,
+  clearUnfinished,
+  type Family,
+  isBuilding,
+  stampedName,
+  writerAliasOf,
+} from "./index_family.ts";
 import type { IndexAdmin, IndexInfo } from "./index_admin.ts";
 import { INDEX_FORMAT, type IndexMeta } from "./mapping.ts";
 
@@ -15,7 +23,7 @@ export interface TargetIndex {
 
 export interface TargetOptions extends Pick<
   SinkOpenOptions,
-  "stream" | "resume" | "fromBeginning"
+  "stream" | "resume" | "fromBeginning" | "signal"
 > {
   /** The alias that everybody reads. */
   readonly alias: string;
@@ -26,21 +34,6 @@ export interface TargetOptions extends Pick<
 }
 
 /**
- * The alias that an index is written to by, which is no other index's and which nobody reads.
- *
- * Requiring an alias keeps a bulk from making an index that was deleted again, without a mapping.
- * That it is the index's own keeps a writer from going on into whatever the alias that everybody
- * reads has been moved to meanwhile, perhaps from another source: with the swap it loses its way.
- * An index that has this alias and not the other one is still being built.
- */
-export function writerAliasOf(indexName: string): string {
-  return `${indexName}-writer`;
-}
-
-/** What konn puts behind the alias in the name of an index: the time in UTC, and four digits. */
-const STAMPED = /^-\d{17}-[0-9a-f]{4}$/;
-
-/**
  * Finds or makes the index to write to.
  *
  * @throws KonnError when what stands under the alias is not konn's, belongs to another source, or
@@ -48,57 +41,19 @@ const STAMPED = /^-\d{17}-[0-9a-f]{4}$/;
  */
 export async function openTarget(options: TargetOptions): Promise<TargetIndex> {
   const { alias, admin, resume, fromBeginning } = options;
+  if (fromBeginning) return await beginAnew(options);
   const live = liveIndex(alias, await admin.find(alias));
-  if (fromBeginning) return await beginAnew(options, live);
   if (resume) return await goOn(options, live, resume);
-  return live ? await takeOver(options, live) : await createLive(options);
-}
-
-/**
- * Shows the index that was built: swaps the alias, keeps the last index, deletes older ones. Can be
- * called again after an error, wherever that struck.
- *
- * @returns the names of the indexes that were replaced and are kept
- */
-export async function publishTarget(
-  { index }: TargetIndex,
-  { alias, admin }: Pick<TargetOptions, "alias" | "admin">,
-): Promise<readonly string[]> {
-  const shown = await admin.find(alias);
-  const isShown = shown.some(({ name }) => name === index.name);
-  if (!isShown) {
-    liveIndex(alias, shown);
-    await admin.restoreRefresh(index.name);
-    await admin.refresh(index.name);
-    await admin.swap(alias, { to: index, from: shown, writerAliasOf });
-  }
-  const kept = isShown ? await lastBefore(index, alias, admin) : shown.map(({ name }) => name);
-  for (const { name } of await indexesOf(alias, admin)) {
-    if (name !== index.name && !kept.includes(name)) await admin.delete(name);
-  }
-  return kept;
-}
-
-/** What an index replaced, where the answer to the swap was lost. */
-async function lastBefore(index: IndexInfo, alias: string, admin: IndexAdmin): Promise<string[]> {
-  const older = (await indexesOf(alias, admin)).filter(({ name }) => name < index.name);
-  return older
-    .map(({ name }) => name)
-    .toSorted()
-    .slice(-1);
+  return live ? await takeOverLost(options, live) : await createLive(options);
 }
 
 /** With nothing live yet there is nobody to hide the building from. */
-async function beginAnew(
-  options: TargetOptions,
-  live: IndexInfo | undefined,
-): Promise<TargetIndex> {
-  const { alias, admin } = options;
-  for (const { name, aliases } of await indexesOf(alias, admin)) {
-    const isUnfinished = aliases.includes(writerAliasOf(name)) && !aliases.includes(alias);
-    if (isUnfinished) await admin.delete(name);
-  }
-  if (!live) return await createLive(options);
+async function beginAnew(options: TargetOptions): Promise<TargetIndex> {
+  const { alias, admin, signal } = options;
+  liveIndex(alias, await admin.find(alias));
+  await clearUnfinished(options, signal);
+  // Meanwhile another konn may have shown what it had built.
+  if (!liveIndex(alias, await admin.find(alias))) return await createLive(options);
   return { index: await createIndex(options, undefined), state: "building" };
 }
 
@@ -112,7 +67,7 @@ async function createLive(options: TargetOptions): Promise<TargetIndex> {
   const first = liveIndex(alias, await admin.find(alias)) ?? created;
   if (first.name === created.name) return { index: created, state: "live" };
   await admin.delete(created.name);
-  return await takeOver(options, first);
+  return await takeOverLost(options, first);
 }
 
 async function goOn(
@@ -125,9 +80,40 @@ async function goOn(
   if (live?.name === name && live.uuid === uuid) return await takeOver(options, live);
   const [remembered] = await admin.find(name);
   if (remembered?.uuid !== uuid) throw goneError(alias, name);
-  const isBuilding = state === "building" && remembered?.aliases.includes(writerAliasOf(name));
-  if (remembered && isBuilding) return { index: remembered, state: "building" };
+  if (remembered && state === "building" && canBeBuiltOn(remembered)) {
+    return { index: remembered, state: "building" };
+  }
   throw replacedError(alias, { was: name, is: live?.name });
+}
+
+/**
+ * Why nothing can be written to an index any more, where OpenSearch only says that there is no such
+ * index: that is its answer for an alias too.
+ */
+export async function explainLostWay({ index }: TargetIndex, family: Family): Promise<KonnError> {
+  const { alias, admin } = family;
+  const [current] = await admin.find(index.name);
+  if (current?.uuid !== index.uuid) return goneError(alias, index.name);
+  const [live] = await admin.find(alias);
+  if (live && live.name !== index.name) {
+    return replacedError(alias, { was: index.name, is: live.name });
+  }
+  return aliasGone(alias, index.name);
+}
+
+/** Ends a run whose index nobody sees any more, since its alias was taken off or given away. */
+export async function refuseHidden({ index }: TargetIndex, family: Family): Promise<void> {
+  const { alias, admin } = family;
+  const shown = await admin.find(alias);
+  if (shown.some(({ uuid }) => uuid === index.uuid)) return;
+  const [live] = shown;
+  if (live) throw replacedError(alias, { was: index.name, is: live.name });
+  const [current] = await admin.find(index.name);
+  throw current ? aliasGone(alias, index.name) : goneError(alias, index.name);
+}
+
+function canBeBuiltOn(index: IndexInfo): boolean {
+  return isBuilding(index) && index.aliases.includes(writerAliasOf(index.name));
 }
 
 /** Goes on with a live index, also one whose way in was taken away and given back the alias. */
@@ -142,7 +128,7 @@ async function takeOver(options: TargetOptions, live: IndexInfo): Promise<Target
  * The index behind the alias, which must be one of konn's, or none. It is the oldest one while
  * several konn make the first index at the same time.
  */
-function liveIndex(alias: string, found: readonly IndexInfo[]): IndexInfo | undefined {
+export function liveIndex(alias: string, found: readonly IndexInfo[]): IndexInfo | undefined {
   const [index] = found.toSorted(
     (a, b) => a.createdAtMs - b.createdAtMs || (a.uuid < b.uuid ? -1 : 1),
   );
@@ -158,6 +144,25 @@ function liveIndex(alias: string, found: readonly IndexInfo[]): IndexInfo | unde
   });
 }
 
+/**
+ * Goes on with a live index without a checkpoint: from the stream's beginning, and whatever the
+ * index has seen already it refuses. That holds for a topic, whose offsets never come again. A file
+ * may have been edited, and the places of its lines then give versions that exist already.
+ */
+async function takeOverLost(options: TargetOptions, live: IndexInfo): Promise<TargetIndex> {
+  refuseAnotherSource(options, live);
+  const isTopic = Object.keys(options.stream.identity).some((name) => name.startsWith("topic"));
+  const isSafe = isTopic || (await options.admin.countOperations(live.name)) === 0;
+  if (isSafe) return await takeOver(options, live);
+  throw new KonnError(
+    `Cannot go on with ${options.alias}: it was made from a file, and the checkpoint that tells how far is not here`,
+    {
+      code: "CHECKPOINT_LOST",
+      hint: "If the file was edited since, its changes would not be seen. Build the index anew with --from-beginning, or name the --state-dir of the run that made it.",
+    },
+  );
+}
+
 function refuseAnotherSource({ stream, alias }: TargetOptions, { meta }: IndexInfo): void {
   const difference = identityDifference(meta?.source ?? {}, stream.identity);
   if (difference === undefined) return;
@@ -171,18 +176,15 @@ async function createIndex(
   { admin, alias, stream, truncatedAtLsn, now = () => new Date() }: TargetOptions,
   publicAlias: string | undefined,
 ): Promise<IndexInfo> {
-  const stamp = now().toISOString().replace(/\D/g, "");
-  const name = `${alias}-${stamp}-${crypto.randomUUID().slice(0, 4)}`;
+  const name = stampedName(alias, now());
   const meta: IndexMeta = { konn: INDEX_FORMAT, alias, source: stream.identity, truncatedAtLsn };
-  return await admin.create(name, { publicAlias, writerAlias: writerAliasOf(name), meta });
-}
-
-/** Every index that konn has made for this alias. */
-async function indexesOf(alias: string, admin: IndexAdmin): Promise<readonly IndexInfo[]> {
-  const found = await admin.find(`${alias}-*`);
-  return found.filter(({ name, meta }) => {
-    // A clone has the mapping of its original, but not its name, and belongs to whoever made it.
-    return meta?.alias === alias && STAMPED.test(name.slice(alias.length));
+  return await admin.create(name, {
+    publicAlias,
+    ownAliases: [
+      writerAliasOf(name),
+      ...(publicAlias === undefined ? [buildingAliasOf(name)] : []),
+    ],
+    meta,
   });
 }
 
@@ -197,6 +199,13 @@ function goneError(alias: string, name: string): KonnError {
   return new KonnError(`Cannot go on with ${alias}: its index ${name} is gone`, {
     code: "INDEX_GONE",
     hint: "Build it anew: konn sync --from-beginning.",
+  });
+}
+
+function aliasGone(alias: string, name: string): KonnError {
+  return new KonnError(`Cannot go on with ${alias}: an alias was taken off its index ${name}`, {
+    code: "ALIAS_GONE",
+    hint: `konn needs ${alias} and ${writerAliasOf(name)} on it. Put ${alias} back, with its filter deleted: false, and start again: konn puts back the other one. Or build anew: konn sync --from-beginning.`,
   });
 }
 

@@ -29,12 +29,17 @@ describe("readBulkAnswer()", () => {
   test.each([
     [403, "security_exception", "OPENSEARCH_FORBIDDEN"],
     [403, "cluster_block_exception", "INDEX_BLOCKED"],
-    [429, "cluster_block_exception", "INDEX_BLOCKED"],
+    [429, "cluster_block_exception", "DISK_FULL"],
     [400, "index_closed_exception", "INDEX_CLOSED"],
     [404, "index_not_found_exception", "INDEX_GONE"],
-    [500, "null_pointer_exception", "OPENSEARCH_REFUSED"],
   ] as const)("ends the run at an item %d %s: %s", (status, type, code) => {
     expect(itemFate(status, type)).toMatchObject({ kind: "fatal", error: { code } });
+  });
+
+  test("takes a 500 for a fault that may pass, of an item and of a request", () => {
+    const fault = { kind: "fault", error: { code: "OPENSEARCH_FAILED", kind: "unavailable" } };
+    expect(itemFate(500, "null_pointer_exception")).toMatchObject(fault);
+    expect(requestFate(500, "illegal_state_exception")).toMatchObject(fault);
   });
 
   test.each([
@@ -50,7 +55,7 @@ describe("readBulkAnswer()", () => {
   });
 
   test.each([
-    [401, undefined, "OPENSEARCH_FORBIDDEN"],
+    [401, undefined, "OPENSEARCH_UNAUTHORIZED"],
     [403, "security_exception", "OPENSEARCH_FORBIDDEN"],
     [404, "index_not_found_exception", "INDEX_GONE"],
     [400, "parse_exception", "OPENSEARCH_REFUSED"],

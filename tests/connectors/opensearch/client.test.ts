@@ -113,7 +113,7 @@ describe("open() refuses", () => {
   });
 
   test.each([
-    [401, "OPENSEARCH_FORBIDDEN", false],
+    [401, "OPENSEARCH_UNAUTHORIZED", false],
     [403, "OPENSEARCH_FORBIDDEN", false],
     [503, "OPENSEARCH_UNREACHABLE", true],
   ])("an answer %d with %s", async (status, code, mayPass) => {

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import type { WriteReport } from "../../../core/connector/mod.ts";
+import type { Sink, WriteReport } from "../../../core/connector/mod.ts";
 import { A, B, upsert } from "../../indexing/batches.ts";
 import { type OpenSearchService, startOpenSearch } from "../../services/mod.ts";
+import { startFront } from "./front.ts";
 import {
   batchAt,
   Cluster,
@@ -29,17 +30,10 @@ async function startNode(settings: Readonly<Record<string, string>> = {}) {
 
 const keys = (count: number) => Array.from({ length: count }, (_, at) => `c/cp/o/service/${at}`);
 
-function batches(count: number, keysCount: number) {
-  return Array.from({ length: count }, (_, at) => {
-    const events = keys(keysCount).map((key) => upsert(key, `n${at}`));
-    return batchAt(BigInt(at * keysCount), ...events);
-  });
-}
-
 /** An event whose document has so many tags of 8 KiB. */
-function bulky(key: string, tagsCount: number) {
+function bulky(key: string, tagsCount: number, name = key) {
   const tags = Array.from({ length: tagsCount }, (_, at) => `${at}-`.padEnd(8_000, "x"));
-  return { key, value: { op: "c", after: { key, value: { object: { name: key, tags } } } } };
+  return { key, value: { op: "c", after: { key, value: { object: { name, tags } } } } };
 }
 
 function sumOf({ written, deleted, skipped, rejections }: WriteReport): number {
@@ -93,11 +87,148 @@ describe("a server that takes little", () => {
   );
 });
 
+describe("a server that has had too much", () => {
+  test(
+    "is sent smaller bulks, and larger ones again when it takes them",
+    async () => {
+      const { cluster, url } = await startNode();
+      const sizes: number[] = [];
+      await using front = startFront({
+        url,
+        onRequest({ path, body }) {
+          if (path.includes("_bulk")) sizes.push(body.length);
+        },
+      });
+      await using opened = await openSink({ url: front.url, index: uniqueIndex() });
+      const { sink } = opened;
+      let sequence = 100_000n;
+      const write = async (): Promise<number> => {
+        sizes.length = 0;
+        // Another name each time, of one length: what the index has already is not sent.
+        const events = keys(160).map((key) => bulky(key, 3, `${1_000_000n + sequence}`));
+        const report = await sink.write(batchAt(sequence, ...events), NEVER);
+        sequence += BigInt(events.length);
+        expect(report.rejections).toEqual([]);
+        return Math.max(...sizes);
+      };
+      const limit = (value: string | null) =>
+        cluster.request("/_cluster/settings", "PUT", {
+          transient: { "network.breaker.inflight_requests.limit": value },
+        });
+      const whole = await write();
+      await limit("1mb");
+      expect(await write()).toBe(whole);
+      const small = await write();
+      expect(small).toBeLessThan(whole);
+      await limit(null);
+      const later: number[] = [];
+      await until(async () => later.push(await write()) > 0 && later.at(-1) === whole);
+      expect(later.length).toBeGreaterThan(1);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "a server that fails (500) is asked again, but not for ever",
+    async () => {
+      const { cluster, url } = await startNode();
+      let failuresCount = 2;
+      let bulksCount = 0;
+      await using front = startFront({
+        url,
+        onRequest({ path, body }) {
+          if (!path.includes("_bulk")) return undefined;
+          bulksCount += 1;
+          if (bulksCount > failuresCount) return undefined;
+          const item = { index: { status: 500, error: { type: "null_pointer_exception" } } };
+          const items = Array.from({ length: body.split("\n").length >> 1 }, () => item);
+          return Response.json({ errors: true, items });
+        },
+      });
+      const index = uniqueIndex();
+      const observer = new RecordingObserver();
+      await using opened = await openSink({ url: front.url, index, observer });
+      const report = await opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER);
+      expect(report).toMatchObject({ written: 1, rejections: [] });
+      expect(await cluster.names(index)).toEqual({ [A]: "a" });
+      expect(observer.lines.map((line) => line.slice(0, 4))).toEqual(["warn", "info"]);
+
+      [bulksCount, failuresCount] = [0, Infinity];
+      const error = await errorOf(opened.sink.write(batchAt(1n, upsert(A, "b")), NEVER));
+      expect(error).toMatchObject({ code: "OPENSEARCH_FAILED", kind: "unavailable" });
+      expect(bulksCount).toBe(8);
+    },
+    TEST_TIMEOUT_MS,
+  );
+});
+
+/**
+ * Keeps a sink busy: four writes are under way at any time until it is told to stop. Each writes
+ * the same keys anew.
+ */
+class BusyWriter {
+  static readonly KEYS_COUNT = 400;
+  readonly reports: WriteReport[] = [];
+  readonly #stop = new AbortController();
+  readonly #lines: Promise<void>[];
+  #writesCount = 0;
+
+  constructor(sink: Sink) {
+    this.#lines = Array.from({ length: 4 }, async () => {
+      while (!this.#stop.signal.aborted) {
+        const at = this.#writesCount;
+        this.#writesCount += 1;
+        const events = keys(BusyWriter.KEYS_COUNT).map((key) => upsert(key, `n${at}`));
+        const batch = batchAt(BigInt(at * BusyWriter.KEYS_COUNT), ...events);
+        this.reports.push(await sink.write(batch, NEVER));
+      }
+    });
+  }
+
+  /** Resolves when this many more writes have been reported. */
+  async untilMore(count: number): Promise<void> {
+    const target = this.reports.length + count;
+    await until(() => this.reports.length >= target);
+  }
+
+  /** Ends the writing. Returns the name that the last write gave to all keys. */
+  async finish(): Promise<string> {
+    this.#stop.abort();
+    await Promise.all(this.#lines);
+    return `n${this.#writesCount - 1}`;
+  }
+}
+
+/** Whether a server answers within half a second. */
+async function answers(url: string): Promise<boolean> {
+  return await fetch(url, { signal: AbortSignal.timeout(500) }).then(
+    () => true,
+    () => false,
+  );
+}
+
+const isSaidToBeAway = ({ lines }: RecordingObserver) =>
+  lines.some((line) => line.startsWith("warn OpenSearch at"));
+
 describe("a server that comes and goes", () => {
   test.each([
-    ["a crash", (service: OpenSearchService) => service.kill()],
+    [
+      "a crash",
+      async (service: OpenSearchService, observer: RecordingObserver) => {
+        await service.kill();
+        await until(() => isSaidToBeAway(observer));
+        await service.restart();
+      },
+    ],
     ["a restart", (service: OpenSearchService) => service.restart()],
-    ["a pause", (service: OpenSearchService) => service.pause()],
+    [
+      "a pause",
+      async (service: OpenSearchService) => {
+        await service.pause();
+        await until(async () => !(await answers(service.url)));
+        await service.resume();
+      },
+    ],
   ])(
     "%s in the middle of many writes loses nothing and is told once",
     async (name, interrupt) => {
@@ -105,20 +236,16 @@ describe("a server that comes and goes", () => {
       const index = uniqueIndex();
       const observer = new RecordingObserver();
       await using opened = await openSink({ url, index, observer });
-      await opened.sink.write(batchAt(0n, upsert(A, "before")), NEVER);
-      const all = batches(40, 400);
-      const writes = all.map((batch) => opened.sink.write(batch, NEVER));
-      await Bun.sleep(150);
-      await interrupt(service);
-      await Bun.sleep(1_000);
-      if (name === "a crash") await service.restart();
-      if (name === "a pause") await service.resume();
-      const reports = await Promise.all(writes);
-      expect(reports.map(sumOf)).toEqual(all.map(() => 400));
-      expect(reports.flatMap(({ rejections }) => rejections)).toEqual([]);
+      const writer = new BusyWriter(opened.sink);
+      await writer.untilMore(5);
+      await interrupt(service, observer);
+      await writer.untilMore(5);
+      const lastName = await writer.finish();
+      expect(writer.reports.every((report) => sumOf(report) === BusyWriter.KEYS_COUNT)).toBe(true);
+      expect(writer.reports.flatMap(({ rejections }) => rejections)).toEqual([]);
       const names = await cluster.names(index);
-      expect(Object.keys(names).toSorted()).toEqual([...keys(400), A].toSorted());
-      expect(keys(400).every((key) => names[key] === "n39")).toBe(true);
+      expect(Object.keys(names).toSorted()).toEqual(keys(BusyWriter.KEYS_COUNT).toSorted());
+      expect(new Set(Object.values(names))).toEqual(new Set([lastName]));
       if (name !== "a pause") {
         expect(observer.lines.map((line) => line.slice(0, 4))).toEqual(["warn", "info"]);
       }
@@ -130,13 +257,15 @@ describe("a server that comes and goes", () => {
     "an abort ends a write that is being tried again, and a close ends one too",
     async () => {
       const { service, url } = await startNode();
-      const opened = await openSink({ url, index: uniqueIndex() });
+      const observer = new RecordingObserver();
+      const opened = await openSink({ url, index: uniqueIndex(), observer });
       const other = await openSink({ url, index: uniqueIndex() });
       await service.kill();
       const abort = new AbortController();
-      const startMs = performance.now();
-      setTimeout(() => abort.abort(), 500);
       const write = errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), abort.signal));
+      await until(() => isSaidToBeAway(observer));
+      const startMs = performance.now();
+      abort.abort();
       expect(await write).toMatchObject({ code: "WRITE_ENDED" });
       const otherWrite = errorOf(other.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
       await other.sink[Symbol.asyncDispose]();
@@ -156,11 +285,12 @@ describe("a server that comes and goes", () => {
         await using live = await openSink({ url, index });
         await live.sink.write(batchAt(0n, upsert(A, "old")), NEVER);
       }
-      await using opened = await openSink({ url, index, fromBeginning: true });
+      const observer = new RecordingObserver();
+      await using opened = await openSink({ url, index, observer, fromBeginning: true });
       await opened.sink.write(batchAt(0n, upsert(A, "new")), NEVER);
       await service.kill();
       const shown = opened.sink.caughtUp?.(NEVER);
-      await Bun.sleep(500);
+      await until(() => isSaidToBeAway(observer));
       await service.restart();
       expect(await shown).toBe("live");
       await until(async () => (await cluster.request("/_cluster/health")).body.status === "green");

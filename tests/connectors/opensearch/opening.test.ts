@@ -114,6 +114,20 @@ describe("open() refuses", () => {
     expect(error.hint).toContain("--from-beginning");
   });
 
+  test("a file's index whose checkpoint is lost, once it holds anything", async () => {
+    const index = uniqueIndex();
+    const stream = { address: "file:f1", identity: { "stream id": "f1" } };
+    // Before the first checkpoint nothing is written.
+    const resume = await openOnce({ url, index, stream });
+    await using opened = await openSink({ url, index, stream });
+    await opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER);
+    const error = await errorOf(openOnce({ url, index, stream }));
+    expect(error).toMatchObject({ code: "CHECKPOINT_LOST", kind: "unavailable" });
+    expect(error.hint).toContain("--from-beginning");
+    expect(await openOnce({ url, index, stream, resume })).toEqual(resume);
+    await openOnce({ url, index, stream, fromBeginning: true });
+  });
+
   test.each([false, true])(
     "a plain index of that name (from the beginning: %p)",
     async (fromBeginning) => {

@@ -145,7 +145,7 @@ test("a writer that has not noticed the swap cannot write into the new index", a
   await opened.sink.write(batchAt(0n, upsert(B, "b")), NEVER);
   await opened.sink.caughtUp?.(NEVER);
   const error = await errorOf(stale.sink.write(batchAt(1n, upsert(A, "stale")), NEVER));
-  expect(error).toMatchObject({ code: "INDEX_GONE" });
+  expect(error).toMatchObject({ code: "INDEX_REPLACED" });
   expect(await cluster.names(index)).toEqual({ [B]: "b" });
 });
 

@@ -3,6 +3,7 @@ import type { WriteReport } from "../../../core/connector/mod.ts";
 import { readBulkAnswer } from "../../../core/connectors/opensearch/bulk_answer.ts";
 import { OpenSearchClient } from "../../../core/connectors/opensearch/client.ts";
 import { A, B, tombstone, upsert } from "../../indexing/batches.ts";
+import { startFront } from "./front.ts";
 import {
   batchAt,
   Cluster,
@@ -178,19 +179,71 @@ describe("write() ends the run", () => {
     expect(error.hint).toContain("_open");
   });
 
-  test.each(["write", "read_only", "read_only_allow_delete"])(
-    "when the index has a block: %s",
-    async (block) => {
-      const index = uniqueIndex();
-      await using opened = await openSink({ url, index });
-      await cluster.request(`/${index}/_settings`, "PUT", { [`index.blocks.${block}`]: true });
-      const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
-      expect(error).toMatchObject({ code: "INDEX_BLOCKED" });
-      // Nothing more is taken after an error.
-      const next = await errorOf(opened.sink.write(batchAt(1n, upsert(A, "b")), NEVER));
-      expect(next).toBeInstanceOf(Error);
-    },
-  );
+  test("when another konn has built the index anew", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    await using other = await openSink({ url, index, fromBeginning: true });
+    await other.sink.caughtUp?.(NEVER);
+    const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
+    expect(error).toMatchObject({ code: "INDEX_REPLACED", kind: "unavailable" });
+    expect(error.message).toContain(String(other.opening.identity["index"]));
+  });
+
+  test("when the alias that it writes by is gone, and begins again all the same", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const [name = ""] = await cluster.behind(index);
+    await cluster.request(`/${name}/_alias/${name}-writer`, "DELETE");
+    const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
+    expect(error).toMatchObject({ code: "ALIAS_GONE", kind: "unavailable" });
+    expect(error.hint).toContain(`${name}-writer`);
+    await using again = await openSink({ url, index, resume: opened.opening });
+    expect(await again.sink.write(batchAt(0n, upsert(A, "a")), NEVER)).toMatchObject({
+      written: 1,
+    });
+  });
+
+  test("when the alias that everybody reads is gone, as soon as it has caught up", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const [name = ""] = await cluster.behind(index);
+    await cluster.request(`/${name}/_alias/${index}`, "DELETE");
+    const error = await errorOf(opened.sink.caughtUp?.(NEVER) ?? Promise.resolve());
+    expect(error).toMatchObject({ code: "ALIAS_GONE", kind: "unavailable" });
+  });
+
+  test.each([
+    [401, "OPENSEARCH_UNAUTHORIZED", "password"],
+    [403, "OPENSEARCH_FORBIDDEN", "privileges"],
+  ])("when the user may no longer: %d", async (status, code, remedy) => {
+    let isLockedOut = false;
+    const body = { error: { type: "security_exception", reason: "no permissions" }, status };
+    await using front = startFront({
+      url,
+      onRequest: () => (isLockedOut ? Response.json(body, { status }) : undefined),
+    });
+    await using opened = await openSink({ url: front.url, index: uniqueIndex() });
+    isLockedOut = true;
+    const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
+    expect(error).toMatchObject({ code, kind: "unavailable" });
+    expect(error.hint).toContain(remedy);
+  });
+
+  test.each([
+    ["write", "INDEX_BLOCKED"],
+    ["read_only", "INDEX_BLOCKED"],
+    ["read_only_allow_delete", "DISK_FULL"],
+  ])("when the index has a block: %s", async (block, code) => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    await cluster.request(`/${index}/_settings`, "PUT", { [`index.blocks.${block}`]: true });
+    const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
+    expect(error).toMatchObject({ code, kind: "unavailable" });
+    expect(error.hint).toContain(`index.blocks.${block}`);
+    // Nothing more is taken after an error.
+    const next = await errorOf(opened.sink.write(batchAt(1n, upsert(A, "b")), NEVER));
+    expect(next).toBeInstanceOf(Error);
+  });
 });
 
 describe("caughtUp()", () => {

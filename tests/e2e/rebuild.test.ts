@@ -1,0 +1,49 @@
+import { afterAll, expect, test } from "bun:test";
+import { startFront } from "../connectors/opensearch/front.ts";
+import { TemporaryFolder } from "../fakes/temporary_folder.ts";
+import { documentsOf } from "./index_reader.ts";
+import { konn, serviceEnvironment, uniqueName } from "./konn.ts";
+import { type NewRecord, seedTopic } from "./topic_reader.ts";
+
+const folder = new TemporaryFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+function row(id: string, name: string): NewRecord {
+  const key = `c/cp/o/service/${id}`;
+  const after = { key, value: JSON.stringify({ object: { id, name } }) };
+  return { key: JSON.stringify({ key }), value: JSON.stringify({ op: "u", after, ts_ms: 1 }) };
+}
+
+async function namesIn(index: string): Promise<string[]> {
+  const documents = [...(await documentsOf(index)).values()];
+  return documents.map(({ source }) => String(source["name"])).toSorted();
+}
+
+test("a bounded rebuild reads on to the ends as they are after the swap", async () => {
+  const environment = await serviceEnvironment();
+  const name = uniqueName("ends");
+  await seedTopic(name, [row("a", "a1"), row("b", "b1")]);
+  const always = ["sync", "--topic", name, "--index", name, "--until-end", "--json"];
+  const sync = (...flags: string[]) => [...always, ...flags];
+  const other = ["--state-dir", folder.file("other")];
+  const context = { cwd: folder.path, environment };
+  expect(await konn(sync(), context)).toMatchObject({ exitCode: 0 });
+  expect(await konn(sync(...other), context)).toMatchObject({ exitCode: 0 });
+  let meanwhile: number | undefined;
+  await using front = startFront({
+    url: environment["KONN_OPENSEARCH_URL"] ?? "",
+    async onRequest({ path, body }) {
+      if (meanwhile !== undefined || path !== "/_aliases" || !body.includes(`"${name}"`)) return;
+      // Right before the swap another konn brings the old index to the end, and is content.
+      await seedTopic(name, [row("a", "a2"), row("c", "c1")]);
+      meanwhile = (await konn(sync(...other), context)).exitCode;
+    },
+  });
+  const { exitCode, stdout } = await konn(sync("--from-beginning"), {
+    ...context,
+    environment: { ...environment, KONN_OPENSEARCH_URL: front.url },
+  });
+  expect([meanwhile, exitCode]).toEqual([0, 0]);
+  expect(JSON.parse(stdout)).toMatchObject({ events: 2 + 2, written: 2 + 2 });
+  expect(await namesIn(name)).toEqual(["a2", "b1", "c1"]);
+});
