@@ -196,8 +196,8 @@ export interface WriteReport {
 /**
  * Where events go to.
  *
- * Call order: `open` once, `write` any number of times, `caughtUp` at most once, dispose once or
- * more. The address is known before `open`, since the lock is taken by it.
+ * Call order: `open` once, `write` and `checkpointed` any number of times, `caughtUp` at most once,
+ * dispose once or more. The address is known before `open`, since the lock is taken by it.
  *
  * **What a write promises.** When `write` resolves, every message of the batch is delivered, or
  * skipped by a rule, or listed as rejected, and that outcome survives a crash of the sink's
@@ -223,6 +223,13 @@ export interface Sink extends AsyncDisposable {
   open(options: SinkOpenOptions): Promise<SinkOpening>;
 
   write(batch: Batch, signal: AbortSignal): Promise<WriteReport>;
+
+  /**
+   * What lies below these sequences is settled, and the checkpoint on konn's disk says so: it will
+   * never be written again by this run or a later one. Called after each save, and not at all by a
+   * run without a checkpoint.
+   */
+  checkpointed?(lanes: ReadonlyMap<Lane, bigint>): void;
 
   /**
    * Everything that the source held when the run began has been delivered and checkpointed: what

@@ -219,6 +219,7 @@ function checkpointSaver({ state, stream, sink, identity, source }: SaverParts) 
       sink: { address: sink.address, identity, state: sinkState },
       lanes,
     });
+    sink.checkpointed?.(new Map([...lanes].map(([lane, at]) => [lane, at.nextSequence])));
     await source.commit?.(new Map([...lanes].map(([lane, at]) => [lane, at.position])));
   };
 }

@@ -1,6 +1,7 @@
 import type {
   Batch,
   Identity,
+  Lane,
   Sink,
   SinkOpening,
   SinkOpenOptions,
@@ -21,6 +22,7 @@ export class MemorySink implements Sink {
   readonly address = "memory:sink";
   readonly written: string[] = [];
   readonly opened: SinkOpenOptions[] = [];
+  readonly checkpoints: ReadonlyMap<Lane, bigint>[] = [];
   caughtUpCount = 0;
   disposedCount = 0;
   readonly #options: MemorySinkOptions;
@@ -47,6 +49,10 @@ export class MemorySink implements Sink {
       skipped: {},
       rejections: refused.map(({ sequence }) => ({ sequence, code: "REFUSED", reason: "no" })),
     };
+  }
+
+  checkpointed(lanes: ReadonlyMap<Lane, bigint>) {
+    this.checkpoints.push(lanes);
   }
 
   caughtUp() {
