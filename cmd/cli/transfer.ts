@@ -78,6 +78,7 @@ export interface ConnectorSettings {
   readonly skipTypes?: readonly string[];
   readonly onTruncate?: "halt" | "ignore" | "rebuild";
   readonly truncatedAtLsn?: number | undefined;
+  readonly keepTombstonesMs?: number;
 }
 
 /** Moves events from one connector URL to another, shows how far it is, and prints the summary. */

@@ -82,6 +82,12 @@ export const SETTINGS = {
     "when the table is truncated: halt, ignore, rebuild",
     "halt",
   ),
+  "keep-tombstones": withDefault(
+    duration,
+    "DUR",
+    "keep the versions of deleted documents: 24h",
+    "24h",
+  ),
   repair: toggle("write anew what differs"),
   "dry-run": toggle("read and count, write nothing"),
   config: optional(text, "FILE", "settings as TOML (default: konn.toml when present)"),

@@ -217,8 +217,8 @@ export interface WriteReport {
 /**
  * Where events go to.
  *
- * Call order: `address` once, `open` once, `write` and `commit` any number of times, `caughtUp` at
- * most once, dispose once or more.
+ * Call order: `address` once, `open` once, `write`, `commit` and `checkpointed` any number of times,
+ * `caughtUp` at most once, dispose once or more.
  *
  * **What a write promises.** When `write` resolves, every message of the batch is delivered, or
  * skipped by a rule, or listed as rejected, and that outcome survives a crash of the sink's
@@ -259,6 +259,13 @@ export interface Sink extends AsyncDisposable {
    * is known of it and that the run must end.
    */
   commit?(lanes: ReadonlyMap<Lane, LanePosition>): Promise<void>;
+
+  /**
+   * What lies below these sequences is settled, and the checkpoint on konn's disk says so: it will
+   * never be written again by this run or a later one. Called after each save, and not at all by a
+   * run without a checkpoint.
+   */
+  checkpointed?(lanes: ReadonlyMap<Lane, bigint>): void;
 
   /**
    * Everything that the source held when the run began has been delivered and checkpointed: what

@@ -40,6 +40,8 @@ export interface ConnectorOptions {
   readonly onTruncate?: "halt" | "ignore" | "rebuild" | undefined;
   /** Where it was, as a place in PostgreSQL's log, for an index that is built anew. */
   readonly truncatedAtLsn?: number | undefined;
+  /** How long an index remembers what was deleted, in milliseconds. */
+  readonly keepTombstonesMs?: number | undefined;
   /** What a file sink does with a file that is there already. */
   readonly existing: "refuse" | "append" | "overwrite";
 }

@@ -50,6 +50,11 @@ export class KnownDocuments {
     this.#hashes.delete(key);
   }
 
+  /** The index no longer holds what was written to this key: a tombstone that was removed. */
+  forgetKey(key: string): void {
+    this.#hashes.delete(key);
+  }
+
   /** A partition was revoked, or the alias was swapped. Answers on their way tell nothing. */
   forgetAll(): void {
     this.#hashes.clear();

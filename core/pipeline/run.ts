@@ -92,7 +92,8 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     save: checkpointSaver({
       state,
       stream,
-      sink: { address: addresses.sink, identity: opening.identity },
+      sink,
+      sinkFacts: { address: addresses.sink, identity: opening.identity },
       source,
     }),
   });
@@ -222,12 +223,13 @@ function startPositions(
 interface SaverParts {
   readonly state: RunState | undefined;
   readonly stream: StreamIdentity;
-  readonly sink: { readonly address: string; readonly identity: Identity };
+  readonly sink: Sink;
+  readonly sinkFacts: { readonly address: string; readonly identity: Identity };
   readonly source: Source;
 }
 
 /** Makes the function that puts positions on disk and then lets the source forget. */
-function checkpointSaver({ state, stream, sink, source }: SaverParts) {
+function checkpointSaver({ state, stream, sink, sinkFacts, source }: SaverParts) {
   return async (
     lanes: ReadonlyMap<Lane, LanePosition>,
     sinkState: string | undefined,
@@ -235,9 +237,10 @@ function checkpointSaver({ state, stream, sink, source }: SaverParts) {
     if (!state) return;
     state.save({
       source: stream,
-      sink: { ...sink, state: sinkState },
+      sink: { ...sinkFacts, state: sinkState },
       lanes,
     });
+    sink.checkpointed?.(new Map([...lanes].map(([lane, at]) => [lane, at.nextSequence])));
     await source.commit?.(new Map([...lanes].map(([lane, at]) => [lane, at.position])));
   };
 }

@@ -17,8 +17,8 @@ const MAX_ABSENCE_MS = 3_000;
 const MAX_REST_MS = 3_000;
 /** A kill takes about so long on the whole, restart included. */
 const SECONDS_PER_KILL = 6;
-/** How many of the runs of konn are killed as well. */
-const KONN_KILL_SHARE = 0.3;
+/** konn is killed as well, from time to time. */
+const MAX_KONN_LIFE_MS = 60_000;
 const MAX_RUNS_COUNT = 1_000;
 
 export interface BrokerKillsReport {
@@ -49,11 +49,7 @@ export async function replayOverBrokerKills(
   let konnKillsCount = 0;
   for (let runs = 0; runs < MAX_RUNS_COUNT; runs += 1) {
     const child = spawnKonn(args, options);
-    const killAfterMs = Math.random() * 20_000;
-    const timer =
-      Math.random() < KONN_KILL_SHARE
-        ? setTimeout(() => child.kill("SIGKILL"), killAfterMs)
-        : undefined;
+    const timer = setTimeout(() => child.kill("SIGKILL"), Math.random() * MAX_KONN_LIFE_MS);
     const stderr = child.stderr.text();
     const exitCode = await child.exited;
     clearTimeout(timer);

@@ -72,7 +72,7 @@ describe("--on-truncate", () => {
   test("rebuild counts what was done before the truncate as well", async () => {
     const name = uniqueName("counts");
     await seedTopic(name, [row("a", 10, 0), row("b", 20, 0), truncate(30, 0), row("c", 40, 0)]);
-    const flags = ["--topic", name, "--on-truncate", "rebuild", "--rate", "20/s"];
+    const flags = ["--topic", name, "--on-truncate", "rebuild", "--rate", "2/s"];
     const { exitCode, stdout } = await sync(name, ...flags);
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({

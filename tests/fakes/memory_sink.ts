@@ -1,6 +1,7 @@
 import type {
   Batch,
   Identity,
+  Lane,
   Sink,
   SinkOpening,
   SinkOpenOptions,
@@ -20,6 +21,7 @@ export interface MemorySinkOptions {
 export class MemorySink implements Sink {
   readonly written: string[] = [];
   readonly opened: SinkOpenOptions[] = [];
+  readonly checkpoints: ReadonlyMap<Lane, bigint>[] = [];
   caughtUpCount = 0;
   disposedCount = 0;
   readonly #options: MemorySinkOptions;
@@ -50,6 +52,10 @@ export class MemorySink implements Sink {
       skipped: {},
       rejections: refused.map(({ sequence }) => ({ sequence, code: "REFUSED", reason: "no" })),
     };
+  }
+
+  checkpointed(lanes: ReadonlyMap<Lane, bigint>) {
+    this.checkpoints.push(lanes);
   }
 
   caughtUp() {

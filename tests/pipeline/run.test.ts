@@ -66,6 +66,22 @@ describe("run()", () => {
     expect(sink.opened[0]?.resume).toMatchObject({ identity: { place: "memory" } });
   });
 
+  test("tells the sink what the checkpoint on disk holds", async () => {
+    using folder = new TemporaryFolder();
+    const sink = new MemorySink();
+    const told: unknown[] = [];
+    sink.checkpointed = (lanes) => {
+      told.push([String(lanes.get("a") ?? 0n), savedLanes(folder)["a"] ?? "0"]);
+    };
+    await start(folder, { sink });
+    expect(told.at(-1)).toEqual(["5", "5"]);
+    expect(told.every((pair) => Array.isArray(pair) && pair[0] === pair[1])).toBe(true);
+
+    const unsaved = new MemorySink();
+    await start(folder, { sink: unsaved, resumable: false });
+    expect(unsaved.checkpoints).toEqual([]);
+  });
+
   test("commits to the source only what the checkpoint on disk holds", async () => {
     using folder = new TemporaryFolder();
     const source = new MemorySource({ lanes: { a: FIVE } });

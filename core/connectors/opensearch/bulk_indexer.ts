@@ -2,6 +2,7 @@ import { backoffDelayMs, sleep } from "../../base/backoff.ts";
 import { KonnError } from "../../base/errors.ts";
 import type {
   Batch,
+  Lane,
   Sink,
   SinkOpening,
   SinkOpenOptions,
@@ -23,9 +24,15 @@ import { BatchTicket, bulkLines } from "./pending_document.ts";
 import { writerAliasOf } from "./index_family.ts";
 import { publishTarget } from "./publish_target.ts";
 import { explainLostWay, openTarget, refuseHidden, type TargetIndex } from "./target_index.ts";
+import { TombstonePurge } from "./tombstone_purge.ts";
+import { UnsavedWrites } from "./unsaved_writes.ts";
 
 /** Bulks in flight. OpenSearch indexes each on one thread; more would only queue there. */
 const SLOTS_COUNT = 4;
+
+const DAY_MS = 86_400_000;
+/** How often old tombstones are looked for, and whether the alias still stands for the index. */
+const ROUND_INTERVAL_MS = 60_000;
 
 const PUBLISH_BACKOFF = { firstDelayMs: 200, maxDelayMs: 5_000 } as const;
 
@@ -39,6 +46,10 @@ export interface OpenSearchSinkOptions extends OpenSearchConnection {
   readonly onTruncate?: OnTruncate | undefined;
   /** For a new index: changes below this place in PostgreSQL's log are of rows that are gone. */
   readonly truncatedAtLsn?: number | undefined;
+  /** How long tombstones are kept, in milliseconds. A day by default. */
+  readonly keepTombstonesMs?: number | undefined;
+  /** How often old ones are looked for, in milliseconds. Every minute by default. */
+  readonly roundIntervalMs?: number;
 }
 
 /**
@@ -68,6 +79,7 @@ class OpenSearchSink implements Sink {
   readonly #skipTypes: ReadonlySet<string> | undefined;
   readonly #ended = new AbortController();
   readonly #known = new KnownDocuments();
+  readonly #unsaved = new UnsavedWrites();
   #client: OpenSearchClient | undefined;
   #opened: Opened | undefined;
 
@@ -124,6 +136,7 @@ class OpenSearchSink implements Sink {
     this.#known.sent(fold.mutations);
     const ticket = new BatchTicket(fold, this.#known);
     const now = new Date();
+    this.#unsaved.began(batch, now.getTime());
     for (const mutation of fold.mutations) {
       const slot = slots[Bun.hash.crc32(mutation.key) % slots.length];
       slot?.add({ mutation, lines: bulkLines(mutation, now), ticket });
@@ -139,20 +152,50 @@ class OpenSearchSink implements Sink {
     }
   }
 
+  checkpointed(lanes: ReadonlyMap<Lane, bigint>): void {
+    this.#unsaved.saved(lanes);
+  }
+
   /** Makes all that was written visible, and shows an index that was built beside the live one. */
   async caughtUp(signal: AbortSignal): Promise<string | undefined> {
     const opened = this.#open();
     const { client, target } = opened;
     const admin = new IndexAdmin(client, signal);
+    const family = { alias: this.#options.index, admin };
     if (target.state === "live") {
-      const family = { alias: this.#options.index, admin };
       await this.#untilItPasses(() => refuseHidden(target, family), signal);
       await this.#untilItPasses(() => admin.refresh(target.index.name), signal);
     } else {
       await this.#publish(target, admin, signal);
       opened.target = { ...target, state: "live" };
     }
+    await this.#startPurge(opened);
     return opened.target.state;
+  }
+
+  /**
+   * Only now: before, a run may still be reading again what one before it had written and not
+   * saved, and an upsert among that would bring back what a tombstone holds down.
+   */
+  async #startPurge({ client, target }: Opened): Promise<void> {
+    const { index: alias, observer, keepTombstonesMs = DAY_MS } = this.#options;
+    const { name } = target.index;
+    const ended = this.#ended.signal;
+    const admin = new IndexAdmin(client, ended);
+    const purge = new TombstonePurge({
+      client,
+      observer,
+      indexName: name,
+      alias: writerAliasOf(name),
+      keepMs: keepTombstonesMs,
+      intervalMs: this.#options.roundIntervalMs ?? ROUND_INTERVAL_MS,
+      safeBeforeMs: () => this.#unsaved.oldestMs(),
+      forget: (key) => this.#known.forgetKey(key),
+      check: () => refuseHidden(target, { alias, admin }),
+      onFailure: (thrown) => this.#fail(thrown),
+      ended,
+    });
+    await purge.start();
   }
 
   async #publish(target: TargetIndex, admin: IndexAdmin, signal: AbortSignal): Promise<void> {

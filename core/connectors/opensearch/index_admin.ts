@@ -16,6 +16,9 @@ import {
   readIndexMeta,
 } from "./mapping.ts";
 
+/** The block that a cluster has until it knows its indexes (GatewayService, block 1). */
+const STATE_NOT_RECOVERED = "1";
+
 /** An index of the cluster, as far as konn has to know it. */
 export interface IndexInfo {
   readonly name: string;
@@ -61,9 +64,28 @@ export class IndexAdmin {
   async find(nameOrPattern: string): Promise<readonly IndexInfo[]> {
     const request = { method: "GET", path: pathOf(nameOrPattern) } as const;
     const { status, body } = await this.#ask(request);
-    if (status === 404) return [];
+    if (status === 404) {
+      await this.#refuseUnrecovered();
+      return [];
+    }
     if (status !== 200) throw refusedRequest(`look at ${nameOrPattern}`, { status, body });
     return Object.entries(recordOf(body)).map(([name, index]) => infoOf(name, index));
+  }
+
+  /**
+   * A cluster that has just started says that there is no index at all until it has read its own
+   * state back. Whoever believed it would take an index for deleted.
+   */
+  async #refuseUnrecovered(): Promise<void> {
+    const answer = await this.#ask({ method: "GET", path: "/_cluster/state/blocks" });
+    if (answer.status !== 200) return;
+    const blocks = recordOf(recordOf(recordOf(answer.body)["blocks"])["global"]);
+    if (!(STATE_NOT_RECOVERED in blocks)) return;
+    throw new KonnError("Cannot look at the indexes: OpenSearch has not read its state back yet", {
+      code: "OPENSEARCH_STARTING",
+      mayPass: true,
+      hint: "Give it time with --wait 60s. If that does not help, its master nodes are not there.",
+    });
   }
 
   /** Makes an index together with its aliases in one request, so that neither is ever alone. */
