@@ -79,6 +79,8 @@ export interface ConnectorSettings {
   readonly onTruncate?: "halt" | "ignore" | "rebuild";
   readonly truncatedAtLsn?: number | undefined;
   readonly keepTombstonesMs?: number;
+  readonly acceptsLoss?: boolean;
+  readonly keepIndexesCount?: number;
 }
 
 /** Moves events from one connector URL to another, shows how far it is, and prints the summary. */

@@ -61,6 +61,8 @@ export const SETTINGS = {
   append: toggle("add to an output file that exists"),
   overwrite: toggle("replace an output file that exists"),
   "from-beginning": toggle("start over: build a new index from the topic's start"),
+  "accept-loss": toggle("start over even if the topic has lost its beginning"),
+  keep: withDefault(count(0), "N", "indexes kept after --from-beginning, to go back to", "1"),
   again: toggle("send a file that was replayed already once more"),
   "until-end": toggle("stop at the end that the topic has now"),
   follow: toggle("go on when the end of the file is reached"),

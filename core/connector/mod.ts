@@ -117,6 +117,11 @@ export interface StreamIdentity {
   readonly streamId?: string;
   /** How many partitions a topic needs to hold the messages by their origin, where that is known. */
   readonly partitionsCount?: number;
+  /**
+   * Finds out how many messages of the stream's beginning are no longer there, those left out that
+   * later ones have made superfluous (compaction). None, where it cannot be asked.
+   */
+  readonly missingCount?: () => Promise<bigint>;
 }
 
 export interface ReadOptions {

@@ -42,6 +42,10 @@ export interface ConnectorOptions {
   readonly truncatedAtLsn?: number | undefined;
   /** How long an index remembers what was deleted, in milliseconds. */
   readonly keepTombstonesMs?: number | undefined;
+  /** Whether an index is built anew from a stream that has lost its beginning. */
+  readonly acceptsLoss?: boolean | undefined;
+  /** How many indexes that were replaced are kept. */
+  readonly keepIndexesCount?: number | undefined;
   /** What a file sink does with a file that is there already. */
   readonly existing: "refuse" | "append" | "overwrite";
 }

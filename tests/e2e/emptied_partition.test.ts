@@ -37,6 +37,15 @@ describe("a partition that retention has emptied", () => {
     expect(await run(...sync, "--until-end")).toMatchObject({ exitCode: 0 });
   });
 
+  test("is not built anew from by accident", async () => {
+    const before = await request(`/${topic}`);
+    const { exitCode, stderr } = await run(...sync, "--from-beginning", "--until-end");
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain("SOURCE_INCOMPLETE");
+    expect(stderr).toContain("3 offsets");
+    expect(await request(`/${topic}`)).toEqual(before);
+  });
+
   test("is no lag", async () => {
     const { runs } = JSON.parse((await run("status", "--json")).stdout);
     expect(runs).toMatchObject([{ lag: 0, lag_seconds: 0 }]);
@@ -45,7 +54,7 @@ describe("a partition that retention has emptied", () => {
 
   test("does not keep a rebuild that follows from being shown", async () => {
     const [before] = Object.keys((await request(`/${topic}`)).body);
-    const args = [...sync, "--from-beginning"];
+    const args = [...sync, "--from-beginning", "--accept-loss"];
     const child = spawnKonn(args, { cwd: folder.path, environment });
     await until(async () => Object.keys((await request(`/${topic}`)).body)[0] !== before);
     child.kill("SIGTERM");

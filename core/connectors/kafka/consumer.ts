@@ -15,6 +15,7 @@ import { Fetcher } from "./fetcher.ts";
 import { OUTAGE_LIMIT_MS } from "./leader_router.ts";
 import { listOffsets, type LogEnd, type TopicPartition } from "./offsets.ts";
 import { laneOf, offsetOf, PartitionCursor } from "./partition_cursor.ts";
+import { isOnlyCompacted } from "./topic_admin.ts";
 import { Topics } from "./topics.ts";
 
 const OPEN_TRANSACTION_LIMIT_MS = 60_000;
@@ -78,6 +79,7 @@ class KafkaSource implements Source {
       lanesCount: this.#partitions().length,
       streamId: address,
       partitionsCount: Math.max(...topics.facts.map(({ partitionsCount }) => partitionsCount)),
+      missingCount: () => this.#missingCount(),
     };
   }
 
@@ -116,6 +118,19 @@ class KafkaSource implements Source {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposal.abort();
     this.#opened?.client.close();
+  }
+
+  /** Offsets that retention has taken from the beginnings of the partitions. */
+  async #missingCount(): Promise<bigint> {
+    const starts = await this.#listOffsets(this.#partitions(), "earliest", this.#disposal.signal);
+    let count = 0n;
+    for (const [topic, partitions] of Map.groupBy(this.#partitions(), (item) => item.topic)) {
+      const lanes = partitions.map(({ partition }) => laneOf(topic, partition));
+      const missing = lanes.reduce((sum, lane) => sum + (starts.get(lane) ?? 0n), 0n);
+      if (missing === 0n || (await isOnlyCompacted(this.#open().client, topic))) continue;
+      count += missing;
+    }
+    return count;
   }
 
   /** Undefined when reading was stopped before it began. */

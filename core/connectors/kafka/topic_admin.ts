@@ -81,7 +81,30 @@ export async function readRetentionMs(
   topic: string,
 ): Promise<number | undefined> {
   const names = ["cleanup.policy", "retention.ms", "message.timestamp.type"] as const;
-  let values: Map<string, string | null>;
+  // It is a courtesy: without the permission to look, the records are sent as they are.
+  const values = await readConfig(client, topic, names);
+  const retentionMs = Number(values?.get("retention.ms") ?? BROKER_DEFAULT);
+  const isStampedByBroker = values?.get("message.timestamp.type") === "LogAppendTime";
+  if (isStampedByBroker || retentionMs < 0 || !policiesOf(values).includes("delete")) {
+    return undefined;
+  }
+  return retentionMs;
+}
+
+/** Whether the topic loses only what later records replace. False when we may not know. */
+export async function isOnlyCompacted(client: KafkaClient, topic: string): Promise<boolean> {
+  const policies = policiesOf(await readConfig(client, topic, ["cleanup.policy"]));
+  return policies.includes("compact") && !policies.includes("delete");
+}
+
+type TopicConfig = ReadonlyMap<string, string | null>;
+
+/** Undefined without the permission to look. */
+async function readConfig(
+  client: KafkaClient,
+  topic: string,
+  names: readonly string[],
+): Promise<TopicConfig | undefined> {
   try {
     const link = await client.controllerLink();
     const request = { resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: names }] };
@@ -90,18 +113,14 @@ export async function readRetentionMs(
       DESCRIBE_TIMEOUT_MS,
     );
     const entries = resources.flatMap(({ configEntries }) => configEntries);
-    values = new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+    return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
   } catch (thrown) {
-    // It is a courtesy: without the permission to look, the records are sent as they are.
     if (thrown instanceof ProtocolError) return undefined;
     throw thrown;
   }
-  const policies = values
-    .get("cleanup.policy")
-    ?.split(",")
-    .map((policy) => policy.trim());
-  const retentionMs = Number(values.get("retention.ms") ?? BROKER_DEFAULT);
-  const isStampedByBroker = values.get("message.timestamp.type") === "LogAppendTime";
-  if (isStampedByBroker || retentionMs < 0 || !policies?.includes("delete")) return undefined;
-  return retentionMs;
+}
+
+function policiesOf(config: TopicConfig | undefined): readonly string[] {
+  const policies = config?.get("cleanup.policy")?.split(",") ?? [];
+  return policies.map((policy) => policy.trim());
 }

@@ -3,7 +3,7 @@ import { errorTypeOf, type OpenSearchAnswer, recordOf } from "./client.ts";
 
 /** What has become of one document of a bulk, or of all of them. */
 export type Fate =
-  | { readonly kind: "written" }
+  | { readonly kind: "written"; readonly isNew: boolean }
   /** The index has this version or a later one: it has seen this change already. */
   | { readonly kind: "already_applied" }
   /** It may succeed later. */
@@ -46,7 +46,7 @@ function itemFate(item: unknown): Fate {
   const { status, error } = recordOf(item);
   const { type, reason } = recordOf(error);
   if (typeof status !== "number") return { kind: "retry", reason: "the answer is not whole" };
-  if (status === 200 || status === 201) return { kind: "written" };
+  if (status === 200 || status === 201) return { kind: "written", isNew: status === 201 };
   if (status === 409) return { kind: "already_applied" };
   const name = typeof type === "string" ? type : "unknown";
   if (status === 400 && isFaultOfDocument(name, reason)) {

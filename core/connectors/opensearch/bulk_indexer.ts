@@ -16,6 +16,7 @@ import {
   refuseUnorderedRows,
 } from "../../indexing/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
+import { BuildCount } from "./build_count.ts";
 import { BulkSlot } from "./bulk_slot.ts";
 import { OpenSearchClient, type OpenSearchConnection } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
@@ -46,6 +47,10 @@ export interface OpenSearchSinkOptions extends OpenSearchConnection {
   readonly onTruncate?: OnTruncate | undefined;
   /** For a new index: changes below this place in PostgreSQL's log are of rows that are gone. */
   readonly truncatedAtLsn?: number | undefined;
+  /** Whether to build anew from a stream that has lost its beginning. It is refused by default. */
+  readonly acceptsLoss?: boolean | undefined;
+  /** How many indexes that were replaced are kept, the newest ones. 1 by default. */
+  readonly keepIndexesCount?: number | undefined;
   /** How long tombstones are kept, in milliseconds. A day by default. */
   readonly keepTombstonesMs?: number | undefined;
   /** How often old ones are looked for, in milliseconds. Every minute by default. */
@@ -69,6 +74,7 @@ export function createOpenSearchSink(options: OpenSearchSinkOptions): Sink {
 interface Opened {
   readonly client: OpenSearchClient;
   readonly outage: Outage;
+  readonly count: BuildCount;
   readonly slots: readonly BulkSlot[];
   readonly lanesCount: number;
   target: TargetIndex;
@@ -102,15 +108,24 @@ class OpenSearchSink implements Sink {
       alias: this.#options.index,
       admin,
       truncatedAtLsn: this.#options.truncatedAtLsn,
+      acceptsLoss: this.#options.acceptsLoss,
     });
     const { name, uuid } = target.index;
     const outage = new Outage(client.url, this.#options.observer);
     const alias = writerAliasOf(name);
+    const count = await this.#buildCount(target, admin, options.resume !== undefined);
     const slots = Array.from({ length: SLOTS_COUNT }, () => {
       const onFailure = (thrown: unknown): void => void this.#giveUp(thrown);
-      return new BulkSlot({ client, outage, alias, onFailure, ended: this.#ended.signal });
+      return new BulkSlot({ client, outage, alias, count, onFailure, ended: this.#ended.signal });
     });
-    this.#opened = { client, outage, slots, target, lanesCount: options.stream.lanesCount ?? 1 };
+    this.#opened = {
+      client,
+      outage,
+      count,
+      slots,
+      target,
+      lanesCount: options.stream.lanesCount ?? 1,
+    };
     return {
       identity: {
         "opensearch cluster": clusterId,
@@ -121,6 +136,16 @@ class OpenSearchSink implements Sink {
       },
       state: target.state,
     };
+  }
+
+  /** A build that goes on finds there what an earlier run has made. */
+  async #buildCount(
+    { index, state }: TargetIndex,
+    admin: IndexAdmin,
+    isResumed: boolean,
+  ): Promise<BuildCount> {
+    const isFound = state === "building" && isResumed;
+    return new BuildCount(isFound ? await admin.countDocuments(index.name) : undefined);
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {
@@ -199,8 +224,9 @@ class OpenSearchSink implements Sink {
   }
 
   async #publish(target: TargetIndex, admin: IndexAdmin, signal: AbortSignal): Promise<void> {
-    const { index: alias, observer } = this.#options;
-    const publish = () => publishTarget(target, { alias, admin });
+    const { index: alias, observer, keepIndexesCount: keepCount = 1 } = this.#options;
+    const { count } = this.#open();
+    const publish = () => publishTarget(target, { alias, admin, count, keepCount });
     const kept = await this.#untilItPasses(publish, signal);
     this.#known.forgetAll();
     const { name } = target.index;

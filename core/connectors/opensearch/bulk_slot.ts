@@ -1,4 +1,5 @@
 import { backoffDelayMs, sleep } from "../../base/backoff.ts";
+import type { BuildCount } from "./build_count.ts";
 import { type Fate, readBulkAnswer } from "./bulk_answer.ts";
 import { NoAnswerError, type OpenSearchClient } from "./client.ts";
 import type { Outage } from "./outage.ts";
@@ -26,6 +27,8 @@ export interface BulkSlotOptions {
   readonly ended: AbortSignal;
   /** The alias to write to. */
   readonly alias: string;
+  /** Hears of what was written and what was there already. */
+  readonly count: BuildCount;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -102,7 +105,7 @@ export class BulkSlot {
       }
       const isOverwhelmed = attempt >= OVERWHELMED_ATTEMPTS_COUNT && fates.every(isTooMuch);
       if (isOverwhelmed && left.length > 1) return await this.#deliverInHalves(left);
-      const retried = left.filter((document, at) => !settle(document, fates[at]));
+      const retried = left.filter((document, at) => !this.#settle(document, fates[at]));
       const fault = fates.find((fate) => fate.kind === "fault");
       if (fault && (faultyTriesCount += 1) >= FAULTY_TRIES_COUNT) throw fault.error;
       if (retried.length < left.length) attempt = 0;
@@ -115,6 +118,20 @@ export class BulkSlot {
       }
       left = retried;
     }
+  }
+
+  /** Tells the batch of a document what became of it. False when it has to be sent again. */
+  #settle({ ticket, mutation }: PendingDocument, fate: Fate | undefined): boolean {
+    const { count } = this.#options;
+    if (fate?.kind === "written") {
+      if (fate.isNew) count.made();
+      ticket.written(mutation);
+    } else if (fate?.kind === "already_applied") {
+      count.found();
+      ticket.alreadyApplied(mutation);
+    } else if (fate?.kind === "refused") ticket.rejected(mutation, fate.code, fate.reason);
+    else return false;
+    return true;
   }
 
   /** A request that is too large is split, down to one document, which is then refused. */
@@ -161,15 +178,6 @@ function halfOf(documents: readonly PendingDocument[]): number {
 function retryAll(error: unknown, count: number): readonly Fate[] {
   if (!(error instanceof NoAnswerError)) throw error;
   return Array.from({ length: count }, () => ({ kind: "retry", reason: error.message }));
-}
-
-/** Tells the batch of a document what became of it. False when it has to be sent again. */
-function settle({ ticket, mutation }: PendingDocument, fate: Fate | undefined): boolean {
-  if (fate?.kind === "written") ticket.written(mutation);
-  else if (fate?.kind === "already_applied") ticket.alreadyApplied(mutation);
-  else if (fate?.kind === "refused") ticket.rejected(mutation, fate.code, fate.reason);
-  else return false;
-  return true;
 }
 
 /** The server has no room for so much at once: a circuit breaker, indexing pressure, a queue. */

@@ -13,11 +13,15 @@ import {
   indexMappings,
   indexSettings,
   LIVE_FILTER,
+  LIVE_SETTINGS,
   readIndexMeta,
 } from "./mapping.ts";
 
 /** The block that a cluster has until it knows its indexes (GatewayService, block 1). */
 const STATE_NOT_RECOVERED = "1";
+
+/** Less than what a request may take. */
+const REPLICAS_TIMEOUT = "20s";
 
 /** An index of the cluster, as far as konn has to know it. */
 export interface IndexInfo {
@@ -155,13 +159,28 @@ export class IndexAdmin {
     await this.#must(`add the alias ${alias}`, { method: "POST", path: "/_aliases", body });
   }
 
-  /** Back to the usual refresh of a second. */
-  async restoreRefresh(name: string): Promise<void> {
+  /**
+   * Gives an index that was built what a live one needs, and time to copy its replicas. Whether they
+   * are there in time or not, it can be searched.
+   */
+  async makeLive(name: string): Promise<void> {
     await this.#must(`change the settings of ${name}`, {
       method: "PUT",
       path: `${pathOf(name)}/_settings`,
-      body: { index: { refresh_interval: null } },
+      body: { index: LIVE_SETTINGS },
     });
+    const query = `wait_for_status=green&timeout=${REPLICAS_TIMEOUT}`;
+    await this.#ask({ method: "GET", path: `/_cluster/health${pathOf(name)}?${query}` });
+  }
+
+  /** How many documents an index holds, tombstones included. Makes them visible first. */
+  async countDocuments(name: string): Promise<number> {
+    await this.refresh(name);
+    const answer = await this.#ask({ method: "GET", path: `${pathOf(name)}/_count` });
+    const { count, _shards: shards } = recordOf(answer.body);
+    const isWhole = answer.status === 200 && Number(recordOf(shards)["failed"]) === 0;
+    if (!isWhole) throw refusedRequest(`count the documents of ${name}`, answer);
+    return Number(count);
   }
 
   /** Makes everything that was written visible to searches. */

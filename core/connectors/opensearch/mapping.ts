@@ -58,19 +58,30 @@ const SEARCHED_TEXT = {
 } as const;
 
 export interface IndexSettingsOptions {
-  /** While an index is built nobody searches it, so it need not be refreshed. */
+  /** While an index is built nobody searches it, so it needs no refresh and no replica. */
   readonly isBuilding: boolean;
 }
+
+/** A replica is cheaper to copy once than to write along, and nobody searches here yet. */
+const BUILDING_SETTINGS = {
+  auto_expand_replicas: false,
+  number_of_replicas: 0,
+  refresh_interval: "-1",
+} as const;
+
+/**
+ * A replica where there is a node for it; on a single node the index is green without one. The
+ * usual refresh of a second.
+ */
+export const LIVE_SETTINGS = { auto_expand_replicas: "0-1", refresh_interval: null } as const;
 
 /** The settings of an index. */
 export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
   const filter = ["lowercase", "asciifolding"];
   return {
-    // A replica where there is a node for it; on a single node the index is green without one.
-    auto_expand_replicas: "0-1",
+    ...(isBuilding ? BUILDING_SETTINGS : LIVE_SETTINGS),
     // What a bulk acknowledges must survive a crash, whatever a template of the cluster says.
     "translog.durability": "request",
-    ...(isBuilding ? { refresh_interval: "-1" } : {}),
     analysis: {
       normalizer: { folded: { type: "custom", filter } },
       analyzer: {

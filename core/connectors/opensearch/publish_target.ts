@@ -1,4 +1,5 @@
 import { KonnError } from "../../base/errors.ts";
+import type { BuildCount } from "./build_count.ts";
 import {
   buildingAliasOf,
   type Family,
@@ -12,30 +13,39 @@ import { liveIndex, type TargetIndex } from "./target_index.ts";
 /** How often the swap is tried where somebody else moves the alias at the same time. */
 const SWAP_TRIES_COUNT = 5;
 
+export interface PublishOptions extends Family {
+  readonly count: BuildCount;
+  /** How many indexes that were replaced stay, the newest ones. */
+  readonly keepCount: number;
+}
+
 /**
- * Shows the index that was built: swaps the alias, keeps the last index, deletes older ones. Can be
- * called again after an error, wherever that struck.
+ * Shows the index that was built: sees whether all is there, swaps the alias, keeps the last indexes,
+ * deletes older ones. Can be called again after an error, wherever that struck.
  *
  * @returns the names of the indexes that were replaced and are kept
  */
 export async function publishTarget(
   { index }: TargetIndex,
-  family: Family,
+  options: PublishOptions,
 ): Promise<readonly string[]> {
-  const replaced = await show(index, family);
-  return await prune(index, replaced, family);
+  const replaced = await show(index, options);
+  return await prune(index, replaced, options);
 }
 
 /** Returns the names of the indexes that were replaced, none where that was done earlier. */
-async function show(index: IndexInfo, { alias, admin }: Family): Promise<readonly string[]> {
+async function show(
+  index: IndexInfo,
+  { alias, admin, count }: PublishOptions,
+): Promise<readonly string[]> {
   for (let triesCount = 0; triesCount < SWAP_TRIES_COUNT; triesCount += 1) {
     const shown = await admin.find(alias);
     if (shown.some(({ name }) => name === index.name)) return [];
     liveIndex(alias, shown);
     const [built] = await admin.find(index.name);
     if (!built || !isBuilding(built)) throw takenAway(alias, index.name);
-    await admin.restoreRefresh(index.name);
-    await admin.refresh(index.name);
+    await admin.makeLive(index.name);
+    count.refuseDifference(index.name, await admin.countDocuments(index.name));
     const from = shown;
     const buildingAlias = buildingAliasOf(index.name);
     if (await admin.swap(alias, { to: index, buildingAlias, from, writerAliasOf })) {
@@ -45,24 +55,24 @@ async function show(index: IndexInfo, { alias, admin }: Family): Promise<readonl
   throw contested(alias);
 }
 
-/** Deletes what is neither shown, nor being built, nor the last one that was shown. */
+/** Deletes what is neither shown, nor being built, nor among the last that were shown. */
 async function prune(
   index: IndexInfo,
   replaced: readonly string[],
-  family: Family,
+  options: PublishOptions,
 ): Promise<readonly string[]> {
-  const { alias, admin } = family;
-  const done = (await indexesOf(family)).filter((info) => !isBuilding(info));
-  const older = done.filter(({ name }) => name < index.name).map(({ name }) => name);
-  // Where the answer to the swap was lost, the order tells what was replaced.
-  const kept = replaced.length > 0 ? replaced : older.slice(-1);
-  for (const { name } of done) {
-    if (name === index.name || kept.includes(name)) continue;
+  const { alias, admin, keepCount } = options;
+  const done = (await indexesOf(options)).filter((info) => !isBuilding(info));
+  const others = done.map(({ name }) => name).filter((name) => name !== index.name);
+  // What was replaced need not be the newest: somebody may have gone back to an older one.
+  const rest = others.filter((name) => !replaced.includes(name)).toReversed();
+  const newestFirst = [...replaced, ...rest];
+  for (const name of newestFirst.slice(keepCount)) {
     // Somebody may have gone back to it just now.
     const [current] = await admin.find(name);
     if (current && !current.aliases.includes(alias)) await admin.delete(name);
   }
-  return kept;
+  return newestFirst.slice(0, keepCount);
 }
 
 function takenAway(alias: string, name: string): KonnError {

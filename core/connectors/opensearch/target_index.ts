@@ -30,6 +30,8 @@ export interface TargetOptions extends Pick<
   readonly admin: IndexAdmin;
   /** Where the table was truncated, for an index that is made now. */
   readonly truncatedAtLsn?: number | undefined;
+  /** Build anew from what is left of a stream that has lost its beginning. */
+  readonly acceptsLoss?: boolean | undefined;
   readonly now?: () => Date;
 }
 
@@ -51,10 +53,24 @@ export async function openTarget(options: TargetOptions): Promise<TargetIndex> {
 async function beginAnew(options: TargetOptions): Promise<TargetIndex> {
   const { alias, admin, signal } = options;
   liveIndex(alias, await admin.find(alias));
+  await refuseLoss(options);
   await clearUnfinished(options, signal);
   // Meanwhile another konn may have shown what it had built.
   if (!liveIndex(alias, await admin.find(alias))) return await createLive(options);
   return { index: await createIndex(options, undefined), state: "building" };
+}
+
+/** What the live index still knows would be gone from the new one. */
+async function refuseLoss({ alias, stream, acceptsLoss = false }: TargetOptions): Promise<void> {
+  const missingCount = acceptsLoss ? 0n : ((await stream.missingCount?.()) ?? 0n);
+  if (missingCount === 0n) return;
+  throw new KonnError(
+    `Cannot build ${alias} anew: ${missingCount} offsets at the beginning of ${stream.label ?? stream.address} are gone`,
+    {
+      code: "SOURCE_INCOMPLETE",
+      hint: "Rows that have not changed since would be missing. Have Debezium send them again (an incremental snapshot), and keep them (cleanup.policy=compact, or retention.ms=-1). --accept-loss builds from what is left.",
+    },
+  );
 }
 
 /**
