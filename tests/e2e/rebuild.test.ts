@@ -1,9 +1,10 @@
 import { afterAll, expect, test } from "bun:test";
+import { ConfigResourceTypes } from "kafkajs";
 import { startFront } from "../connectors/opensearch/front.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { documentsOf } from "./index_reader.ts";
 import { konn, serviceEnvironment, uniqueName } from "./konn.ts";
-import { type NewRecord, seedTopic } from "./topic_reader.ts";
+import { kafkaClient, type NewRecord, seedTopic } from "./topic_reader.ts";
 
 const folder = new TemporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -46,4 +47,32 @@ test("a bounded rebuild reads on to the ends as they are after the swap", async 
   expect([meanwhile, exitCode]).toEqual([0, 0]);
   expect(JSON.parse(stdout)).toMatchObject({ events: 2 + 2, written: 2 + 2 });
   expect(await namesIn(name)).toEqual(["a2", "b1", "c1"]);
+});
+
+test("a topic that is only compacted may be built anew from, wherever it starts", async () => {
+  const environment = await serviceEnvironment();
+  const name = uniqueName("compacted");
+  await seedTopic(name, [row("a", "a1"), row("a", "a2"), row("a", "a3")], 1);
+  const admin = (await kafkaClient()).admin();
+  await admin.connect();
+  // kafkajs has to have heard of the topic before.
+  await admin.fetchTopicOffsets(name);
+  await admin.deleteTopicRecords({ topic: name, partitions: [{ partition: 0, offset: "2" }] });
+  const context = { cwd: folder.path, environment };
+  const rebuild = () =>
+    konn(
+      ["sync", "--topic", name, "--index", name, "--until-end", "--from-beginning", "--json"],
+      context,
+    );
+  const refused = await rebuild();
+  expect(refused.exitCode).toBe(3);
+  expect(refused.stderr).toContain("2 offsets");
+  const configEntries = [{ name: "cleanup.policy", value: "compact" }];
+  const resources = [{ type: ConfigResourceTypes.TOPIC, name, configEntries }];
+  await admin.alterConfigs({ validateOnly: false, resources });
+  await admin.disconnect();
+  const { exitCode, stdout } = await rebuild();
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ events: 1, written: 1 });
+  expect(await namesIn(name)).toEqual(["a3"]);
 });
