@@ -32,6 +32,8 @@ export interface SeenDocument {
   readonly version: bigint;
   /** Undefined where readers see nothing: no document, or a tombstone. */
   readonly contentHash: bigint | undefined;
+  /** Nothing is to be written in its place. */
+  readonly isKept?: boolean;
 }
 
 export interface Difference {
@@ -114,10 +116,11 @@ export class ExpectedRows implements Disposable {
     this.#database.query("UPDATE row SET is_seen = 1 WHERE key = ?").run(key);
   }
 
-  addFinding(key: string, kind: FindingKind, { version, contentHash }: SeenDocument): void {
+  addFinding(key: string, kind: FindingKind, seen: SeenDocument): void {
+    const { version, contentHash, isKept = false } = seen;
     this.#database
-      .query("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?, 0)")
-      .run(key, kind, version, contentHash ?? null);
+      .query("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?, ?)")
+      .run(key, kind, version, contentHash ?? null, isKept ? 1n : 0n);
   }
 
   /** Live rows that the index holds nothing of are missing from it. */
@@ -145,9 +148,7 @@ export class ExpectedRows implements Disposable {
       contentHash === undefined
         ? state === "deleted"
         : state === "live" && expected === contentHash;
-    this.#database
-      .query("UPDATE finding SET is_outdated = ? WHERE key = ?")
-      .run(isSame ? 0n : 1n, key);
+    this.#database.query("UPDATE finding SET is_kept = ? WHERE key = ?").run(isSame ? 0n : 1n, key);
   }
 
   /** A change that came after the fold says that nobody can know what the row is. */
@@ -248,7 +249,7 @@ export class ExpectedRows implements Disposable {
 }
 
 /** What the topic cannot speak of any more is nobody's to repair, nor what has changed meanwhile. */
-const REPAIRABLE = "kind IN ('missing', 'stale', 'extra') AND is_outdated = 0";
+const REPAIRABLE = "kind IN ('missing', 'stale', 'extra') AND is_kept = 0";
 
 function openScratch(path: string): Database {
   const database = new Database(path, { safeIntegers: true });
@@ -261,7 +262,7 @@ function openScratch(path: string): Database {
     `CREATE TABLE row (key TEXT PRIMARY KEY, lane INTEGER, state INTEGER, version INTEGER,
       hash INTEGER, is_seen INTEGER DEFAULT 0) WITHOUT ROWID`,
     `CREATE TABLE finding (key TEXT PRIMARY KEY, kind TEXT, index_version INTEGER,
-      seen_hash INTEGER, is_outdated INTEGER) WITHOUT ROWID`,
+      seen_hash INTEGER, is_kept INTEGER) WITHOUT ROWID`,
     "CREATE TABLE ahead (key TEXT PRIMARY KEY, lane INTEGER, version INTEGER) WITHOUT ROWID",
     "CREATE TABLE two_lanes (key TEXT PRIMARY KEY) WITHOUT ROWID",
   ]) {

@@ -3,6 +3,7 @@ import { identityDifference } from "../connector/identity.ts";
 import type { IndexInspector, InspectedDocument } from "../connector/index_inspector.ts";
 import type { Identity, Lane, Source } from "../connector/mod.ts";
 import { type OnTruncate, versionOf } from "../indexing/mod.ts";
+import { parseEntityKey } from "../konnect/entity_key.ts";
 import { contentHash } from "./content_hash.ts";
 import {
   type ExpectedRow,
@@ -157,13 +158,13 @@ async function readTopic(
 }
 
 async function compareDocuments(
-  { inspector, stop, onProgress }: VerifyOptions,
+  { inspector, skipTypes, stop, onProgress }: VerifyOptions,
   rows: ExpectedRows,
   reading: TopicReading,
 ): Promise<number> {
   let documentsCount = 0;
   const { eventsCount } = reading;
-  const comparison = new Comparison(rows, reading);
+  const comparison = new Comparison(rows, reading, skipTypes);
   for await (const page of inspector.documents(stop)) {
     rows.together(() => {
       for (const document of page) comparison.add(document);
@@ -182,8 +183,11 @@ class Comparison {
   /** Documents below this version may be of events that the topic no longer holds. */
   readonly #firstVersion: bigint;
 
-  constructor(rows: ExpectedRows, { starts, ends }: TopicReading) {
+  readonly #skipTypes: ReadonlySet<string>;
+
+  constructor(rows: ExpectedRows, { starts, ends }: TopicReading, skipTypes: readonly string[]) {
     this.#rows = rows;
+    this.#skipTypes = new Set(skipTypes);
     this.#ends = ends;
     this.#firstVersion = starts.size === 0 ? 0n : versionOf(highest(starts));
   }
@@ -194,25 +198,24 @@ class Comparison {
     if (version >= nextVersion(this.#ends, expected?.lane)) {
       this.#rows.addAhead(key, expected?.lane, version);
     }
-    const seen = { version, contentHash: isDeleted ? undefined : contentHash(content) };
+    // A sync that was told of other types to leave out has put it there, and would not again.
+    const isKept = this.#skipTypes.has(parseEntityKey(key).type);
+    const seen = { version, contentHash: isDeleted ? undefined : contentHash(content), isKept };
     const kind = this.#kindOf(expected, seen);
     if (kind) this.#rows.addFinding(key, kind, seen);
   }
 
   #kindOf(expected: ExpectedRow | undefined, seen: SeenDocument): FindingKind | undefined {
+    const { state, contentHash: expectedHash } = expected ?? {};
+    if (state === "unknown") return undefined;
     const isLive = seen.contentHash !== undefined;
-    switch (expected?.state) {
-      case "unknown":
-        return undefined;
-      case "live":
-        if (!isLive) return "missing";
-        return seen.contentHash === expected.contentHash ? undefined : "stale";
-      case "deleted":
-        return isLive ? "extra" : undefined;
-      case undefined:
-        if (!isLive) return undefined;
-        return seen.version < this.#firstVersion ? "unverifiable" : "extra";
+    if (state === "live") {
+      if (!isLive) return "missing";
+      return seen.contentHash === expectedHash ? undefined : "stale";
     }
+    if (!isLive) return undefined;
+    const isForgotten = state === undefined && seen.version < this.#firstVersion;
+    return isForgotten ? "unverifiable" : "extra";
   }
 }
 

@@ -119,6 +119,23 @@ describe("repairDifferences() does", () => {
     expect(index.held.get(B)).toEqual({ version: 160n, content });
   });
 
+  test("not bury documents of types that another sync did index", async () => {
+    const key = "c/cp/o/store_event/a";
+    const held = { version: 16n, content: serviceDocument("a", "one") };
+    const index = new MemoryIndex({ [key]: held });
+    const report = await verifyIndex({
+      createSource: () =>
+        Promise.resolve(new MemorySource({ lanes: { "t/0": [upsert(0n, key, "one")] } })),
+      inspector: index,
+      onTruncate: "halt",
+      skipTypes: ["store_event"],
+      repair: true,
+      stop: NEVER,
+    });
+    expect(report).toMatchObject({ extra: 1, repaired: 0 });
+    expect(index.held.get(key)).toEqual(held);
+  });
+
   test("send the document that wins in the index where a key stands in two lanes", async () => {
     const index = new MemoryIndex();
     const lanes = { "t/0": [upsert(5n, A, "winner")], "t/1": [upsert(2n, A, "loser")] };
@@ -153,7 +170,8 @@ describe("repairDifferences() does", () => {
   test("refuse to mend an index one by one of which too much differs", async () => {
     using rows = new ExpectedRows();
     rows.together(() => {
-      for (let at = 0; at <= 100_000; at += 1) rows.addFinding(`k${at}`, "extra", { version: 1n, contentHash: 1n });
+      for (let at = 0; at <= 100_000; at += 1)
+        rows.addFinding(`k${at}`, "extra", { version: 1n, contentHash: 1n });
     });
     const index = new MemoryIndex();
     const createSource = () => Promise.resolve(new MemorySource({ lanes: {} }));

@@ -33,10 +33,7 @@ const VERSIONS_END = 2n ** 53n;
 const LIVE_MARK = "live";
 const MARKED_DOCUMENTS = {
   bool: {
-    should: [
-      { match_all: {} },
-      { bool: { filter: LIVE_FILTER, _name: LIVE_MARK } },
-    ],
+    should: [{ match_all: {} }, { bool: { filter: LIVE_FILTER, _name: LIVE_MARK } }],
   },
 } as const;
 
