@@ -215,6 +215,25 @@ describe("the command line", () => {
     expect(readdirSync(own.path)).toEqual([]);
   });
 
+  test("sync --dry-run counts and names what it would refuse, and keeps nothing of it", async () => {
+    using own = new TemporaryFolder();
+    const topic = uniqueName("dry");
+    await seedTopic(topic, [{ key: "a", value: "not JSON" }]);
+    const args = ["sync", "--topic", topic, "--index", topic, "--until-end"];
+    const options = { cwd: own.path, environment };
+    const dry = await konn([...args, "--dry-run", "--json"], options);
+    expect(JSON.parse(dry.stdout)).toMatchObject({ events: 1, dead_letters: 1 });
+    expect(dry.stderr).toContain("VALUE_NOT_JSON");
+    const text = await konn([...args, "--dry-run"], options);
+    expect(text.stderr).toContain("1 dead letter (not kept)");
+    const strict = await konn([...args, "--dry-run", "--max-dead-letters", "0"], options);
+    expect([strict.exitCode, strict.stderr]).toEqual([
+      1,
+      expect.stringContaining("without --dry-run"),
+    ]);
+    expect(readdirSync(own.path)).toEqual([]);
+  });
+
   test("--index takes a URL as well as a name, and means the same", async () => {
     using own = new TemporaryFolder();
     const topic = uniqueName("url");

@@ -17,7 +17,7 @@ import {
 import { IndexAdmin } from "./index_admin.ts";
 import { INDEX_FORMAT, LIVE_FILTER } from "./mapping.ts";
 import { documentSource } from "./pending_document.ts";
-import { writerAliasOf } from "./target_index.ts";
+import { writerAliasOf } from "./index_family.ts";
 
 /** Documents of at most some tens of KiB: a page stays well below 32 MiB. */
 const PAGE_DOCUMENTS_COUNT = 1_000;
