@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type { StreamIdentity } from "../core/connector/mod.ts";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
 import { declareCommand } from "./cli/declare.ts";
@@ -29,15 +30,18 @@ export const command = declareCommand({
       compression: "none",
       existing: "refuse",
     };
-    const all = await readRunStatus(settings["state-dir"], async ({ address, label }) => {
+    const openSource = async ({ address, label }: StreamIdentity) => {
       if (address.startsWith("kafka:")) return (await createSource(label ?? address, options)).end;
       const isFile = label !== undefined && existsSync(label);
       return isFile ? (await createSource(`file:${label}`, options)).end : undefined;
-    });
+    };
+    const { signal: stop } = interrupt;
+    const all = await readRunStatus(settings["state-dir"], { openSource, stop });
+    if (stop.aborted) return interrupt.exitCode();
     const indexAddress = async () => {
       const { end } = await createSink(indexUrl(settings.index), options);
       await using sink = end;
-      return await sink.address(interrupt.signal);
+      return await sink.address(stop);
     };
     const topic = given.has("topic") ? `/${topicList(settings.topic)}` : "";
     const index = given.has("index") ? await indexAddress() : undefined;

@@ -5,6 +5,7 @@ import {
   fdatasyncSync,
   fstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
 } from "node:fs";
@@ -99,9 +100,31 @@ export function readDeadLetters(path: string): readonly DeadLetter[] {
   return parseDeadLetters(readFileSync(path, "utf8"));
 }
 
-/** How many letters a file holds, however long it has become. */
+/** The names of the runs that have left dead letters in a state folder, in order. */
+export function runsWithDeadLetters(stateDir: string): readonly string[] {
+  const folder = join(stateDir, "dead-letters");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".jsonl"))
+    .map((file) => file.slice(0, -".jsonl".length))
+    .toSorted();
+}
+
+/** How many letters a file holds, however long it has become. Throws `DEAD_LETTERS_UNREADABLE`. */
 export function countDeadLetters(path: string): number {
   if (!existsSync(path)) return 0;
+  try {
+    return countLines(path);
+  } catch (cause) {
+    throw new KonnError(`Cannot read the dead letters in ${path}: the file cannot be read`, {
+      code: "DEAD_LETTERS_UNREADABLE",
+      cause,
+      hint: "Look at the file's permissions.",
+    });
+  }
+}
+
+function countLines(path: string): number {
   const file = openSync(path, "r");
   const block = Buffer.alloc(COUNT_BLOCK_BYTES);
   let count = 0;
