@@ -34,7 +34,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const [name, ...rawArgs] = argv;
   if (name === undefined) return await printOverview(2);
   if (name === "--help" || name === "-h" || name === "help") return await printOverview(0);
-  if (name === "--version" || name === "-V") return await printVersion();
+  if (["--version", "-V", "-v", "version"].includes(name)) return await printVersion();
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) throw unknownCommand(name);
   const { command } = await load();

@@ -1,12 +1,16 @@
 import { existsSync } from "node:fs";
+import type { StreamIdentity } from "../core/connector/mod.ts";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
 import { declareCommand } from "./cli/declare.ts";
+import { indexUrl } from "./cli/index_url.ts";
+import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
 
 export const command = declareCommand({
   name: "status",
   description: "Show how far each run has come, its lag and its dead letters",
   settings: ["brokers", "topic", "opensearch-url", "index"],
+  idleSettings: SYNC_SETTINGS,
   examples: [
     { description: "Everything that ran with this state folder", command: "konn status" },
     {
@@ -14,9 +18,9 @@ export const command = declareCommand({
       command: "konn status --topic a --json",
     },
   ],
-  async run({ settings, given, terminal }) {
+  async run({ settings, given, terminal, interrupt }) {
     const { readRunStatus } = await import("../core/check/run_status.ts");
-    const { createSource } = await import("../core/connectors/mod.ts");
+    const { createSink, createSource } = await import("../core/connectors/mod.ts");
     const { statusTable } = await import("./cli/status_table.ts");
     const options: ConnectorOptions = {
       observer: SILENT_OBSERVER,
@@ -26,15 +30,27 @@ export const command = declareCommand({
       compression: "none",
       existing: "refuse",
     };
-    const all = await readRunStatus(settings["state-dir"], async ({ address, label }) => {
+    const openSource = async ({ address, label }: StreamIdentity) => {
       if (address.startsWith("kafka:")) return (await createSource(label ?? address, options)).end;
       const isFile = label !== undefined && existsSync(label);
       return isFile ? (await createSource(`file:${label}`, options)).end : undefined;
-    });
+    };
+    const { signal: stop } = interrupt;
+    const all = await readRunStatus(settings["state-dir"], { openSource, stop });
+    if (stop.aborted) return interrupt.exitCode();
+    const indexAddress = async () => {
+      const { end } = await createSink(indexUrl(settings.index), options);
+      await using sink = end;
+      return await sink.address(stop);
+    };
+    const topic = given.has("topic") ? `/${topicList(settings.topic)}` : "";
+    const index = given.has("index") ? await indexAddress() : undefined;
     const runs = all.filter(
+      // A run that cannot be read may be any.
       ({ source, sink }) =>
-        (!given.has("topic") || isOf([source, sink], settings.topic.join(","))) &&
-        (!given.has("index") || isOf([sink], settings.index)),
+        source === "" ||
+        ((source.endsWith(topic) || sink.endsWith(topic)) &&
+          (index === undefined || sink === index)),
     );
     if (terminal.json) terminal.result(JSON.stringify({ runs }));
     else
@@ -48,7 +64,7 @@ export const command = declareCommand({
   },
 });
 
-/** Whether one of the addresses is of this topic or index. A run that cannot be read always is. */
-function isOf(addresses: readonly string[], name: string): boolean {
-  return addresses.some((address) => address === "" || address.endsWith(`/${name}`));
+/** Topics as an address names them. */
+function topicList(topics: readonly string[]): string {
+  return [...new Set(topics)].toSorted().join(",");
 }

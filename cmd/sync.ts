@@ -1,25 +1,13 @@
 import { declareCommand } from "./cli/declare.ts";
 import type { RunSummary } from "../core/pipeline/mod.ts";
-import { transfer, type TransferOptions, TRANSFER_SETTINGS } from "./cli/transfer.ts";
+import { indexUrl } from "./cli/index_url.ts";
+import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
+import { transfer, type TransferOptions } from "./cli/transfer.ts";
 
 export const command = declareCommand({
   name: "sync",
   description: "Keep an OpenSearch index equal to what a Kafka topic says",
-  settings: [
-    "brokers",
-    "topic",
-    "opensearch-url",
-    "index",
-    "from-beginning",
-    "accept-loss",
-    "keep",
-    "until-end",
-    "skip-types",
-    "on-truncate",
-    "keep-tombstones",
-    "dry-run",
-    ...TRANSFER_SETTINGS,
-  ],
+  settings: SYNC_SETTINGS,
   examples: [
     { description: "Follow the topic until stopped", command: "konn sync" },
     {
@@ -35,7 +23,7 @@ export const command = declareCommand({
     const { "on-truncate": onTruncate } = settings;
     const options: TransferOptions = {
       from: `kafka:${settings.topic.join(",")}`,
-      to: settings["dry-run"] ? "dry-run:index" : `opensearch:${settings.index}`,
+      to: settings["dry-run"] ? "dry-run:index" : indexUrl(settings.index),
       settings,
       connectors: {
         brokers: settings.brokers,

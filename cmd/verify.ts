@@ -3,6 +3,8 @@ import type { VerifyOptions, VerifyReport } from "../core/check/verify_index.ts"
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { createRunObserver, type Logger } from "../core/observe/observer.ts";
 import { declareCommand, type Interrupt } from "./cli/declare.ts";
+import { indexUrl } from "./cli/index_url.ts";
+import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
 
 export const command = declareCommand({
   name: "verify",
@@ -17,7 +19,9 @@ export const command = declareCommand({
     "wait",
     "repair",
     "limit",
+    "dry-run",
   ],
+  idleSettings: SYNC_SETTINGS,
   examples: [
     { description: "Exit code 0 when they are equal, 1 when not", command: "konn verify" },
     { description: "Write anew what differs", command: "konn verify --repair" },
@@ -38,10 +42,10 @@ export const command = declareCommand({
     const prepare = async (): Promise<VerifyOptions> => ({
       createSource: async () =>
         (await createSource(`kafka:${settings.topic.join(",")}`, connectors)).end,
-      inspector: await createInspector(`opensearch:${settings.index}`, connectors),
+      inspector: await createInspector(indexUrl(settings.index), connectors),
       onTruncate: settings["on-truncate"],
       skipTypes: settings["skip-types"],
-      repair: settings.repair,
+      repair: settings.repair && !settings["dry-run"],
       namedKeysCount: settings.limit,
       stop: interrupt.signal,
       onProgress: ({ eventsCount, documentsCount }) =>
@@ -97,6 +101,12 @@ function warn(report: VerifyReport, log: Logger): void {
       { count: report.ahead },
     );
   }
+  if (report.expired > 0) {
+    log.warn(
+      "The topic has let go of events: a row of which it holds none cannot be compared, and none of these is repaired. Give it retention.ms=-1 or cleanup.policy=compact, and have Debezium take a new snapshot",
+      { expired: report.expired, unverifiable: report.unverifiable },
+    );
+  }
 }
 
 /** The report as a person reads it. */
@@ -104,16 +114,18 @@ function reportText(
   report: VerifyReport,
   { index, limit = PRINTED_KEYS_COUNT }: { index: string; limit?: number | undefined },
 ): string {
-  const { missing, stale, extra, repaired, events, documents, seconds, ids } = report;
+  const { missing, stale, extra, repaired, expired, events, documents, seconds, ids } = report;
   const differing = missing + stale + extra;
   const verdict = differing === 0 ? "equals" : "differs from";
+  const topic = expired === 0 ? "its topic" : "what its topic still holds";
   const section = (name: string, count: number, keys: readonly string[]) =>
     count === 0 ? [] : sectionLines(name, count, keys.slice(0, limit));
   const lines = [
-    `${index} ${verdict} its topic: ${formatCount(documents)} documents, ${formatCount(events)} events, ${formatSeconds(seconds)}`,
+    `${index} ${verdict} ${topic}: ${formatCount(documents)} documents, ${formatCount(events)} events, ${formatSeconds(seconds)}`,
     ...section("missing", missing, ids.missing),
     ...section("stale", stale, ids.stale),
     ...section("extra", extra, ids.extra),
+    ...section("unverifiable", report.unverifiable, ids.unverifiable),
     ...section("unrecoverable", report.unrecoverable, ids.unrecoverable),
   ];
   if (report.unrecoverable > 0) {
@@ -125,7 +137,11 @@ function reportText(
   if (repaired > 0) lines.push(sectionHead("repaired", repaired));
   if (repaired > 0 && repaired < differing) {
     lines.push(sectionHead("not repaired", differing - repaired));
-    lines.push("    They have changed meanwhile. Run konn verify once more.");
+    lines.push(
+      "    They have changed meanwhile, are of types that --skip-types leaves out, or have",
+    );
+    lines.push("    a version that nothing passes. Run konn verify once more, or build the index");
+    lines.push("    anew: konn sync --from-beginning.");
   }
   return lines.join("\n");
 }

@@ -48,6 +48,8 @@ export interface Declaration<Name extends SettingName> {
   readonly description: string;
   readonly positionals?: readonly Positional[];
   readonly settings: readonly Name[];
+  /** Settings that are read and checked and change nothing: one script has flags for all commands. */
+  readonly idleSettings?: readonly SettingName[];
   readonly examples: readonly Example[];
   /** Does the work and returns the exit code. */
   run(invocation: Invocation<Name>): Promise<number>;
@@ -60,6 +62,8 @@ export interface KonnCommand {
   readonly description: string;
   readonly positionals: readonly Positional[];
   readonly settings: readonly SettingName[];
+  /** Those of the settings that change nothing here. */
+  readonly idleSettings: readonly SettingName[];
   readonly examples: readonly Example[];
 }
 
@@ -75,7 +79,9 @@ export function declareCommand<const Name extends SettingName>(
   declaration: Declaration<Name>,
 ): KonnCommand {
   const { name, description, positionals = [], examples } = declaration;
-  const settings = [...declaration.settings, ...COMMON_SETTINGS];
+  const used: readonly SettingName[] = declaration.settings;
+  const idleSettings = (declaration.idleSettings ?? []).filter((idle) => !used.includes(idle));
+  const settings = [...declaration.settings, ...idleSettings, ...COMMON_SETTINGS];
   const definition = defineCommand({
     meta: { name, description },
     args: { ...positionalArgs(positionals), ...settingArgs(settings) },
@@ -100,7 +106,7 @@ export function declareCommand<const Name extends SettingName>(
       });
     },
   });
-  return { definition, name, description, positionals, settings, examples };
+  return { definition, name, description, positionals, settings, idleSettings, examples };
 }
 
 function positionalArgs(positionals: readonly Positional[]): ArgsDef {

@@ -54,7 +54,8 @@ function readSwitch(command: KonnCommand, name: string, inline: string | undefin
 
 function nextValue(command: KonnCommand, name: string, rest: string[]): string {
   const value = rest[0];
-  if (value !== undefined && (value === "-" || !value.startsWith("-"))) {
+  // A negative number is no flag: what is wrong with it, the setting says.
+  if (value !== undefined && (!value.startsWith("-") || /^-(\d|$)/.test(value))) {
     rest.shift();
     return value;
   }

@@ -1,3 +1,4 @@
+import { totalOf } from "../../core/base/counts.ts";
 import { formatCount, formatSeconds } from "../../core/base/format.ts";
 import { KonnError } from "../../core/base/errors.ts";
 import { isLines } from "../../core/connectors/connector_url.ts";
@@ -112,6 +113,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
       sink: sink.end,
       stateDir: settings["state-dir"],
       resumable: source.resumable && sink.resumable,
+      isDryRun: to.startsWith("dry-run:"),
       fromBeginning: options.fromBeginning,
       ignorePositions: connectors.fromLine !== undefined,
       maxEventsCount: settings.limit,
@@ -184,14 +186,14 @@ export function summaryText(
   const { events, written, deleted, skipped, deadLetters, retries, seconds } = summary;
   if (events === 0) return `Nothing new in ${from}${summary.resumed ? " since the last run" : ""}.`;
   const reasons = Object.entries(skipped).filter(([, count]) => count > 0);
-  const skippedCount = reasons.reduce((sum, [, count]) => sum + count, 0);
+  const skippedCount = totalOf(skipped);
   const parts = [`${formatCount(written)} written`];
   if (deleted > 0) parts.push(`${formatCount(deleted)} deleted`);
   if (skippedCount > 0) {
     const details = reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(", ");
     parts.push(`${formatCount(skippedCount)} skipped (${details})`);
   }
-  const place = deadLetters > 0 ? ` (${summary.deadLettersPath})` : "";
+  const place = deadLetters > 0 ? ` (${summary.deadLettersPath ?? "not kept"})` : "";
   parts.push(`${counted(deadLetters, "dead letter")}${place}`);
   if (summary.droppedFields > 0)
     parts.push(`${formatCount(summary.droppedFields)} fields left out`);

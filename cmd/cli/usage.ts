@@ -8,8 +8,8 @@ import type { KonnCommand } from "./declare.ts";
 
 /** The help of one command, within 80 columns. */
 export function commandUsage(command: KonnCommand): string {
-  const { name, description, positionals, settings, examples } = command;
-  const own = settings.filter((setting) => !isCommon(setting));
+  const { name, description, positionals, settings, idleSettings, examples } = command;
+  const own = settings.filter((setting) => !isCommon(setting) && !idleSettings.includes(setting));
   const places = positionals.map((p) =>
     p.required ? p.name.toUpperCase() : `[${p.name.toUpperCase()}]`,
   );
@@ -22,6 +22,7 @@ export function commandUsage(command: KonnCommand): string {
     ),
     titled("Flags", own.map(settingRow)),
     titled("Common flags", [...COMMON_SETTINGS.map(settingRow), ["--help", "this text"]]),
+    idleText(idleSettings),
     titled("Examples", []) +
       examples.map(({ description: what, command: line }) => `  # ${what}\n  ${line}`).join("\n"),
     `Every flag is also a variable (${own[0] ? variableOf(own[0]) : "KONN_STATE_DIR"}) and a line in konn.toml.`,
@@ -46,6 +47,12 @@ export function overviewUsage(commands: readonly KonnCommand[]): string {
         .map((line) => `  ${line}`)
         .join("\n"),
   ]);
+}
+
+function idleText(names: readonly SettingName[]): string {
+  if (names.length === 0) return "";
+  const flags = names.map((name) => `--${name}`).join(" ");
+  return wrap(`Taken as well, and without effect here: ${flags}`, LINE_COLUMNS_COUNT).join("\n");
 }
 
 function settingRow(name: SettingName): [string, string] {

@@ -1,4 +1,4 @@
-import type { JsonValue } from "./json.ts";
+import type { JsonValue } from "../base/json.ts";
 
 /**
  * The `value` column of a row, parsed. SQL NULL and the jsonb null are both null; anything but an

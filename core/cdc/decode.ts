@@ -4,14 +4,14 @@ import type { Change, IgnoreReason, RowValue } from "./change.ts";
 import { readEnvelope } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 import { rowKey } from "./event_key.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../base/json.ts";
 import {
   hasInexactNumber,
-  isJsonObject,
   parseJson,
   parseJsonExactly,
   unwrapSchema,
+  type ParsedJson,
 } from "./json.ts";
-import type { JsonObject, JsonValue, ParsedJson } from "./json.ts";
 import { decodeValueText, isWireFormat } from "./record_bytes.ts";
 import { agreedKey, readRecordKey } from "./record_key.ts";
 

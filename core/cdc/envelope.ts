@@ -1,6 +1,6 @@
 import { isCloudEvent } from "./event_key.ts";
-import { isJsonObject, unwrapSchema } from "./json.ts";
-import type { JsonObject, JsonValue } from "./json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../base/json.ts";
+import { unwrapSchema } from "./json.ts";
 
 /** A row event, brought from whichever shape it came in to that of Debezium's envelope. */
 export interface Envelope {
@@ -77,8 +77,8 @@ function fromFlattened(row: JsonObject): Envelope {
     : { op: op === "c" ? "c" : "u", before: null, after: row, eventTimeMs, lsn };
 }
 
-/** Times and places in the log occur as numbers and as text. */
-function positive(value: JsonValue | undefined): number | undefined {
+/** A whole number above 0. Times and places in the log occur as numbers and as text. */
+export function positive(value: JsonValue | undefined): number | undefined {
   const number = typeof value === "string" ? Number(value) : value;
   return typeof number === "number" && Number.isSafeInteger(number) && number > 0
     ? number

@@ -1,5 +1,5 @@
-import { isJsonObject, unwrapSchema } from "./json.ts";
-import type { JsonObject } from "./json.ts";
+import { isJsonObject, type JsonObject } from "../base/json.ts";
+import { unwrapSchema } from "./json.ts";
 
 /**
  * The key of an event by its parsed JSON value alone: of the row after the change, else of the

@@ -1,25 +1,18 @@
+import { isJsonObject } from "../base/json.ts";
 import type { Message } from "../connector/mod.ts";
+import { positive, readEnvelope } from "./envelope.ts";
+import { parseJson, unwrapSchema } from "./json.ts";
+import { decodeValueText } from "./record_bytes.ts";
 
 /**
- * When an event happened, in milliseconds since 1970: the `ts_ms` of its envelope, wrapped in
- * `{schema, payload}` or not. Undefined for anything else.
+ * When an event was captured, in milliseconds since 1970: its `ts_ms`, where it has one at its top
+ * (envelopes, heartbeats), else the time of its row in whichever shape that came. Undefined for
+ * anything else.
  */
 export function eventTimeMs({ value }: Pick<Message, "value">): number | undefined {
-  if (value === null) return undefined;
-  try {
-    const event: unknown = JSON.parse(Buffer.from(value).toString());
-    return timeOf(event) ?? timeOf(fieldOf(event, "payload"));
-  } catch {
-    return undefined;
-  }
-}
-
-function timeOf(envelope: unknown): number | undefined {
-  const time = Number(fieldOf(envelope, "ts_ms"));
-  return Number.isFinite(time) && time > 0 ? time : undefined;
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null) return undefined;
-  return Object.getOwnPropertyDescriptor(value, name)?.value;
+  const text = value === null ? undefined : decodeValueText(value);
+  const parsed = text === undefined ? undefined : parseJson(text);
+  const payload = parsed?.ok ? unwrapSchema(parsed.value) : undefined;
+  if (!isJsonObject(payload)) return undefined;
+  return positive(payload["ts_ms"]) ?? readEnvelope(payload)?.eventTimeMs;
 }

@@ -1,10 +1,4 @@
-/** Any value that JSON can hold. An integer that a double cannot hold exactly is a bigint. */
-export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | JsonObject;
-
-/** An object that came out of `JSON.parse`: every name in it is its own. */
-export interface JsonObject {
-  [name: string]: JsonValue | undefined;
-}
+import { isJsonObject, type JsonValue } from "../base/json.ts";
 
 /** Levels of objects and arrays that a record may have; PostgreSQL itself allows far more. */
 export const NESTING_MAX_COUNT = 64;
@@ -40,10 +34,6 @@ export function hasInexactNumber(value: JsonValue | undefined): boolean {
     if (hasInexactNumber(value[name])) return true;
   }
   return false;
-}
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**

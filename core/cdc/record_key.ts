@@ -1,8 +1,8 @@
 import { refuse } from "./change.ts";
 import type { IgnoreReason, Refusal } from "./change.ts";
 import { rowKey } from "./event_key.ts";
-import { isJsonObject, parseJson, unwrapSchema } from "./json.ts";
-import type { JsonObject } from "./json.ts";
+import { isJsonObject, type JsonObject } from "../base/json.ts";
+import { parseJson, unwrapSchema } from "./json.ts";
 import { decodeKeyText, isWireFormat } from "./record_bytes.ts";
 
 /** What the key bytes of a record say. */

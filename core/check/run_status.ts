@@ -2,11 +2,16 @@ import { KonnError, messageOf } from "../base/errors.ts";
 import { type Checkpoint, type ListedCheckpoint, listCheckpoints } from "../checkpoint/mod.ts";
 import { identityDifference } from "../connector/identity.ts";
 import { type Lane, NO_TIMESTAMP, type Source, type StreamIdentity } from "../connector/mod.ts";
-import { countDeadLetters, deadLettersPath } from "../dead_letter/dead_letter_file.ts";
+import {
+  countDeadLetters,
+  deadLettersPath,
+  runsWithDeadLetters,
+} from "../dead_letter/dead_letter_file.ts";
 
 /** How far one run has come: what is on disk, and what its source says now. */
 export interface RunStatus {
   readonly name: string;
+  /** Empty, as the sink is, where no checkpoint says so. */
   readonly source: string;
   /** What a person calls the source, where its address does not say. */
   readonly label: string | null;
@@ -36,6 +41,11 @@ export type OpenSource = (stream: StreamIdentity) => Promise<Source | undefined>
 
 /** How long one source may take to say where it ends. */
 const SOURCE_TIMEOUT_MS = 5_000;
+const NO_ANSWER = `the source gave no answer within ${SOURCE_TIMEOUT_MS / 1_000} s`;
+/** Sources that are asked at the same time: each has connections of its own. */
+const SOURCES_TOGETHER_COUNT = 8;
+/** Batches that are looked through for the first event of each lane. */
+const LAG_BATCHES_MAX_COUNT = 1_000;
 
 /**
  * Reads what runs have left in a state folder and asks their sources for their ends. A source that
@@ -43,21 +53,26 @@ const SOURCE_TIMEOUT_MS = 5_000;
  */
 export async function readRunStatus(
   stateDir: string,
-  openSource: OpenSource,
+  { openSource, stop }: { openSource: OpenSource; stop: AbortSignal },
 ): Promise<readonly RunStatus[]> {
-  return Promise.all(
-    listCheckpoints(stateDir).map((listed) => statusOf(stateDir, listed, openSource)),
-  );
+  const listed = listCheckpoints(stateDir);
+  const found: RunStatus[] = [];
+  for (let at = 0; at < listed.length; at += SOURCES_TOGETHER_COUNT) {
+    const together = listed.slice(at, at + SOURCES_TOGETHER_COUNT);
+    const asked = together.map((each) => statusOf(stateDir, each, { openSource, stop }));
+    found.push(...(await Promise.all(asked)));
+  }
+  return [...found, ...lettersWithoutCheckpoint(stateDir, listed)];
 }
 
 async function statusOf(
   stateDir: string,
   { name, checkpoint }: ListedCheckpoint,
-  openSource: OpenSource,
+  options: { openSource: OpenSource; stop: AbortSignal },
 ): Promise<RunStatus> {
   const dead_letters = countDeadLetters(deadLettersPath(stateDir, name));
   if (checkpoint instanceof KonnError) return unreadable(name, dead_letters, checkpoint);
-  const live = await askSource(checkpoint, openSource);
+  const live = await askSource(checkpoint, options);
   const lanes = laneStatus(checkpoint, live.ends);
   const lag = lanes.reduce((sum, lane) => sum + (lane.lag ?? 0), 0);
   return {
@@ -82,12 +97,17 @@ interface LiveSource {
   readonly canGoOn: boolean;
 }
 
-async function askSource(checkpoint: Checkpoint, openSource: OpenSource): Promise<LiveSource> {
+async function askSource(
+  checkpoint: Checkpoint,
+  { openSource, stop: interrupted }: { openSource: OpenSource; stop: AbortSignal },
+): Promise<LiveSource> {
   const unknown = { ends: undefined, lagSeconds: null, problem: null, canGoOn: true };
+  const stop = AbortSignal.any([interrupted, AbortSignal.timeout(SOURCE_TIMEOUT_MS)]);
   try {
     await using source = await openSource(checkpoint.source);
     if (!source) return unknown;
-    const stop = AbortSignal.timeout(SOURCE_TIMEOUT_MS);
+    // Whatever it is at, it ends when it is closed: `ends` alone would wait for leaders for minutes.
+    stop.addEventListener("abort", () => void source[Symbol.asyncDispose](), { once: true });
     const { address, identity } = await source.open(stop);
     if (address !== checkpoint.source.address) return unknown;
     const difference = identityDifference(checkpoint.source.identity, identity);
@@ -96,29 +116,50 @@ async function askSource(checkpoint: Checkpoint, openSource: OpenSource): Promis
       return { ...unknown, problem, canGoOn: false };
     }
     const ends = await source.ends();
+    const beyond = beyondEnd(checkpoint, ends);
+    if (beyond !== undefined) return { ...unknown, ends, problem: beyond, canGoOn: false };
     const seconds = await lagSeconds(source, checkpoint, { ends, stop });
     return { ends, lagSeconds: seconds, problem: null, canGoOn: true };
   } catch (error) {
+    if (stop.aborted) return { ...unknown, problem: NO_ANSWER };
     const mayPass = !(error instanceof KonnError) || error.mayPass;
     return { ...unknown, problem: messageOf(error), canGoOn: mayPass };
   }
 }
 
-/** The age of the first event behind the checkpoint, by its record time. */
+/** A source that has become shorter is not the one that was read: the next run will refuse it. */
+function beyondEnd({ lanes }: Checkpoint, ends: ReadonlyMap<Lane, bigint>): string | undefined {
+  for (const [lane, { nextSequence }] of lanes) {
+    const end = ends.get(lane);
+    if (end === undefined || end >= nextSequence) continue;
+    return `${lane} ends at ${end}, and was delivered up to ${nextSequence} already`;
+  }
+  return undefined;
+}
+
+/** The age of the oldest of the first events behind the checkpoint, by their record times. */
 async function lagSeconds(
   source: Source,
   { lanes }: Checkpoint,
   { ends, stop }: { ends: ReadonlyMap<Lane, bigint>; stop: AbortSignal },
 ): Promise<number | null> {
-  const behind = [...ends].some(([lane, end]) => end > (lanes.get(lane)?.nextSequence ?? 0n));
-  if (!behind) return 0;
-  const from = new Map([...lanes].map(([lane, at]) => [lane, at.position]));
-  for await (const { messages } of source.read({ from, stop, maxEventsCount: 1 })) {
-    const [first] = messages;
-    if (!first || first.timestampMs === NO_TIMESTAMP) continue;
-    return Math.max(0, Math.round((Date.now() - first.timestampMs) / 1_000));
+  const behind = new Set<Lane>();
+  for (const [lane, end] of ends) {
+    if (end > (lanes.get(lane)?.nextSequence ?? 0n)) behind.add(lane);
   }
-  return null;
+  if (behind.size === 0) return 0;
+  const from = new Map([...lanes].map(([lane, at]) => [lane, at.position]));
+  let oldestMs = Infinity;
+  let batchesCount = 0;
+  for await (const { lane, messages } of source.read({ from, stop })) {
+    const [first] = messages;
+    if (first && behind.delete(lane) && first.timestampMs !== NO_TIMESTAMP) {
+      oldestMs = Math.min(oldestMs, first.timestampMs);
+    }
+    batchesCount += 1;
+    if (behind.size === 0 || batchesCount === LAG_BATCHES_MAX_COUNT) break;
+  }
+  return oldestMs === Infinity ? null : Math.max(0, Math.round((Date.now() - oldestMs) / 1_000));
 }
 
 function laneStatus(
@@ -138,7 +179,22 @@ function laneStatus(
   });
 }
 
+/** Runs that cannot go on where they stopped (stdin, stdout) leave dead letters alone. */
+function lettersWithoutCheckpoint(
+  stateDir: string,
+  listed: readonly ListedCheckpoint[],
+): readonly RunStatus[] {
+  const known = new Set(listed.map(({ name }) => name));
+  return runsWithDeadLetters(stateDir)
+    .filter((name) => !known.has(name))
+    .map((name) => nothingKnown(name, countDeadLetters(deadLettersPath(stateDir, name))));
+}
+
 function unreadable(name: string, dead_letters: number, error: KonnError): RunStatus {
+  return { ...nothingKnown(name, dead_letters), problem: error.message, can_go_on: false };
+}
+
+function nothingKnown(name: string, dead_letters: number): RunStatus {
   return {
     name,
     source: "",
@@ -149,7 +205,7 @@ function unreadable(name: string, dead_letters: number, error: KonnError): RunSt
     lag: null,
     lag_seconds: null,
     dead_letters,
-    problem: error.message,
-    can_go_on: false,
+    problem: null,
+    can_go_on: true,
   };
 }

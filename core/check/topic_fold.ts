@@ -1,3 +1,4 @@
+import { shownKey } from "../base/shown_key.ts";
 import type { Change, Truncate } from "../cdc/change.ts";
 import { decodeChange } from "../cdc/decode.ts";
 import type { Batch, Lane, Message, Position, Source } from "../connector/mod.ts";
@@ -30,6 +31,10 @@ export interface TopicReading {
   readonly refusedKeys: readonly string[];
   /** Where each lane was left. */
   readonly positions: ReadonlyMap<Lane, Position>;
+  /** The first sequence that each lane still has, where that is not 0: those below are gone. */
+  readonly starts: ReadonlyMap<Lane, bigint>;
+  /** The sequence of the next message of each lane. */
+  readonly ends: ReadonlyMap<Lane, bigint>;
 }
 
 const MAX_REFUSED_KEYS_COUNT = 1_000;
@@ -43,6 +48,8 @@ export class TopicReader {
   readonly #skipTypes: ReadonlySet<string>;
   readonly #refusedKeys: string[] = [];
   readonly #positions = new Map<Lane, Position>();
+  readonly #starts = new Map<Lane, bigint>();
+  readonly #ends = new Map<Lane, bigint>();
   #eventsCount = 0;
   #refusedCount = 0;
 
@@ -58,15 +65,25 @@ export class TopicReader {
     onBatch: (events: readonly RowEvent[]) => void,
   ): Promise<TopicReading> {
     for await (const batch of source.read(options)) {
+      this.#notePlace(batch, options.from);
       onBatch(this.#rowEvents(batch));
-      this.#positions.set(batch.lane, batch.position);
     }
     return {
       eventsCount: this.#eventsCount,
       refusedCount: this.#refusedCount,
       refusedKeys: this.#refusedKeys,
       positions: this.#positions,
+      starts: this.#starts,
+      ends: this.#ends,
     };
+  }
+
+  /** A source begins a lane that does not start at 0 with an empty batch. */
+  #notePlace({ lane, messages, position, nextSequence }: Batch, from: ReadonlyMap<Lane, Position>) {
+    const isFirst = !this.#positions.has(lane) && !from.has(lane);
+    if (isFirst && messages.length === 0 && nextSequence > 0n) this.#starts.set(lane, nextSequence);
+    this.#positions.set(lane, position);
+    this.#ends.set(lane, nextSequence);
   }
 
   #rowEvents(batch: Batch): RowEvent[] {
@@ -76,7 +93,7 @@ export class TopicReader {
 
   #rowEvent({ lane }: Batch, message: Message): RowEvent | undefined {
     const change = decodeChange(message);
-    if (change.kind === "refuse") this.#refuse(Buffer.from(message.key ?? []).toString());
+    if (change.kind === "refuse") this.#refuse(message.key);
     else if (change.kind === "truncate") this.#refuseTruncate(lane, message, change);
     else if (change.kind !== "ignore" && this.#belongs(change)) {
       return { key: change.key, lane, message, change };
@@ -100,9 +117,10 @@ export class TopicReader {
     return !this.#skipTypes.has(parseEntityKey(key).type);
   }
 
-  #refuse(key: string): void {
+  #refuse(key: string | Uint8Array | null): void {
     this.#refusedCount += 1;
-    if (this.#refusedKeys.length < MAX_REFUSED_KEYS_COUNT) this.#refusedKeys.push(key);
+    if (this.#refusedKeys.length >= MAX_REFUSED_KEYS_COUNT) return;
+    this.#refusedKeys.push(shownKey(key) ?? "");
   }
 }
 
@@ -113,11 +131,26 @@ export function foldRowEvents(rows: ExpectedRows, events: readonly RowEvent[]): 
       const version = versionOf(message.sequence);
       if (change.kind === "upsert") {
         const { document } = entityDocument(key, change.row);
-        rows.put(key, lane, { state: "live", version, contentHash: contentHash(document) });
+        rows.put(key, { state: "live", lane, version, contentHash: contentHash(document) });
       } else if (change.kind === "delete") {
-        rows.put(key, lane, { state: "deleted", version, contentHash: 0n });
+        rows.put(key, { state: "deleted", lane, version, contentHash: 0n });
       } else if (leavesUnknown(rows.find(key)?.state, change.isNewKey)) {
-        rows.put(key, lane, { state: "unknown", version, contentHash: 0n });
+        rows.put(key, { state: "unknown", lane, version, contentHash: 0n });
+      }
+    }
+  });
+}
+
+/** Takes out of the findings what a sync has made of these later events. */
+export function explainFindings(rows: ExpectedRows, events: readonly RowEvent[]): void {
+  rows.together(() => {
+    for (const { key, change } of events) {
+      if (change.kind === "upsert") {
+        rows.explain(key, contentHash(entityDocument(key, change.row).document));
+      } else if (change.kind === "delete") {
+        rows.explain(key, undefined);
+      } else if (leavesUnknown(rows.find(key)?.state, change.isNewKey)) {
+        rows.dropFinding(key);
       }
     }
   });

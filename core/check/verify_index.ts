@@ -1,11 +1,17 @@
 import { KonnError } from "../base/errors.ts";
 import { identityDifference } from "../connector/identity.ts";
 import type { IndexInspector, InspectedDocument } from "../connector/index_inspector.ts";
-import type { Identity, Source } from "../connector/mod.ts";
-import type { OnTruncate } from "../indexing/mod.ts";
+import type { Identity, Lane, Source } from "../connector/mod.ts";
+import { type OnTruncate, versionOf } from "../indexing/mod.ts";
+import { parseEntityKey } from "../konnect/entity_key.ts";
 import { contentHash } from "./content_hash.ts";
-import { ExpectedRows } from "./expected_rows.ts";
-import { foldRowEvents, TopicReader, type TopicReading } from "./topic_fold.ts";
+import {
+  type ExpectedRow,
+  ExpectedRows,
+  type FindingKind,
+  type SeenDocument,
+} from "./expected_rows.ts";
+import { explainFindings, foldRowEvents, TopicReader, type TopicReading } from "./topic_fold.ts";
 import { repairDifferences } from "./verify_repair.ts";
 
 /** Keys of a kind that a report names where nobody says how many; the counts are exact. */
@@ -38,6 +44,10 @@ export interface VerifyReport {
   readonly extra: number;
   /** Rows whose value the topic never held. No difference. */
   readonly unrecoverable: number;
+  /** Documents of rows of which the topic may have held events that are gone. No difference. */
+  readonly unverifiable: number;
+  /** Offsets that the topic no longer holds. */
+  readonly expired: number;
   /** Events that no document can be made of. No difference. */
   readonly refused: number;
   /** Rows whose changes stand in two partitions, so that their order is lost. */
@@ -45,8 +55,8 @@ export interface VerifyReport {
   /** Differences that were put right. */
   readonly repaired: number;
   /**
-   * Of the repaired documents those whose version is ahead of the topic's end, written by somebody
-   * else: the index refuses the next events of their rows.
+   * Documents and tombstones whose version is ahead of the topic's end, written by somebody else:
+   * nothing lowers a version, so the index refuses the next events of their rows.
    */
   readonly ahead: number;
   readonly events: number;
@@ -55,7 +65,13 @@ export interface VerifyReport {
   /** The first keys of each kind. */
   readonly ids: Readonly<
     Record<
-      "missing" | "stale" | "extra" | "unrecoverable" | "refused" | "keys_in_two_lanes",
+      | "missing"
+      | "stale"
+      | "extra"
+      | "unrecoverable"
+      | "unverifiable"
+      | "refused"
+      | "keys_in_two_lanes",
       readonly string[]
     >
   >;
@@ -64,8 +80,12 @@ export interface VerifyReport {
 /**
  * Folds a topic to the ends that it has at the start and compares every row with the index.
  *
- * Rows that changed after these ends are no difference: a sync may have written them already. So
- * what was appended meanwhile is read as well before anything is reported.
+ * A sync may have written changes that came after these ends. So what was appended meanwhile is
+ * read as well, and a document that says what one of these changes makes of its row is no
+ * difference.
+ *
+ * Where a topic has let go of its first events (retention), a row of which nothing is left cannot
+ * be told from one that never was. Its document is counted as unverifiable, and left alone.
  *
  * Throws `INDEX_OF_ANOTHER_SOURCE`: to repair an index by another topic would be to replace it.
  */
@@ -78,25 +98,25 @@ export async function verifyIndex(given: VerifyOptions): Promise<VerifyReport> {
   const options = { ...given, createSource: () => openSource(given, source) };
   const reader = () => new TopicReader({ truncatedAtLsn, onTruncate, skipTypes });
   const reading = await readTopic(options, reader(), rows);
-  const documentsCount = await compareDocuments(options, rows, reading.eventsCount);
+  const documentsCount = await compareDocuments(options, rows, reading);
   rows.addUnseenAsMissing();
-  await forgiveLaterChanges(options, reader(), { rows, reading });
+  const ends = await readOn(options, reader(), { rows, reading });
+  await inspector.confirm(stop);
   const found = {
-    missing: rows.countDifferences("missing"),
-    stale: rows.countDifferences("stale"),
-    extra: rows.countDifferences("extra"),
+    missing: rows.countFindings("missing"),
+    stale: rows.countFindings("stale"),
+    extra: rows.countFindings("extra"),
+    unrecoverable: rows.countState("unknown"),
+    unverifiable: rows.countFindings("unverifiable"),
   };
   const ids = namedKeys(rows, reading, options.namedKeysCount);
-  const { repairedCount, aheadCount } = options.repair
-    ? await repairDifferences(rows, options)
-    : { repairedCount: 0, aheadCount: 0 };
   return {
     ...found,
-    unrecoverable: rows.countState("unknown"),
+    expired: Number([...reading.starts.values()].reduce((sum, start) => sum + start, 0n)),
     refused: reading.refusedCount,
     keys_in_two_lanes: rows.countInTwoLanes(),
-    repaired: repairedCount,
-    ahead: aheadCount,
+    repaired: options.repair ? await repairDifferences(rows, options) : 0,
+    ahead: rows.countAhead((lane) => nextVersion(ends, lane)),
     events: reading.eventsCount,
     documents: documentsCount,
     seconds: Math.round(performance.now() - startedMs) / 1_000,
@@ -138,14 +158,16 @@ async function readTopic(
 }
 
 async function compareDocuments(
-  { inspector, stop, onProgress }: VerifyOptions,
+  { inspector, skipTypes, stop, onProgress }: VerifyOptions,
   rows: ExpectedRows,
-  eventsCount: number,
+  reading: TopicReading,
 ): Promise<number> {
   let documentsCount = 0;
+  const { eventsCount } = reading;
+  const comparison = new Comparison(rows, reading, skipTypes);
   for await (const page of inspector.documents(stop)) {
     rows.together(() => {
-      for (const document of page) compareDocument(rows, document);
+      for (const document of page) comparison.add(document);
     });
     documentsCount += page.length;
     onProgress?.({ eventsCount, documentsCount });
@@ -154,30 +176,73 @@ async function compareDocuments(
   return documentsCount;
 }
 
-function compareDocument(rows: ExpectedRows, document: InspectedDocument): void {
-  const { key, version, isDeleted, content } = document;
-  const expected = rows.find(key);
-  rows.markSeen(key);
-  if (expected?.state === "unknown") return;
-  const shouldLive = expected?.state === "live";
-  if (!shouldLive && !isDeleted) rows.addDifference(key, "extra", version);
-  if (shouldLive && isDeleted) rows.addDifference(key, "missing", version);
-  if (!shouldLive || isDeleted) return;
-  if (contentHash(content) !== expected.contentHash) rows.addDifference(key, "stale", version);
+/** Notes of each document of an index how it differs from the fold of a topic. */
+class Comparison {
+  readonly #rows: ExpectedRows;
+  readonly #ends: TopicReading["ends"];
+  /** Documents below this version may be of events that the topic no longer holds. */
+  readonly #firstVersion: bigint;
+
+  readonly #skipTypes: ReadonlySet<string>;
+
+  constructor(rows: ExpectedRows, { starts, ends }: TopicReading, skipTypes: readonly string[]) {
+    this.#rows = rows;
+    this.#skipTypes = new Set(skipTypes);
+    this.#ends = ends;
+    this.#firstVersion = starts.size === 0 ? 0n : versionOf(highest(starts));
+  }
+
+  add({ key, version, isDeleted, content }: InspectedDocument): void {
+    const expected = this.#rows.find(key);
+    this.#rows.markSeen(key);
+    if (version >= nextVersion(this.#ends, expected?.lane)) {
+      this.#rows.addAhead(key, expected?.lane, version);
+    }
+    // A sync that was told of other types to leave out has put it there, and would not again.
+    const isKept = this.#skipTypes.has(parseEntityKey(key).type);
+    const seen = { version, contentHash: isDeleted ? undefined : contentHash(content), isKept };
+    const kind = this.#kindOf(expected, seen);
+    if (kind) this.#rows.addFinding(key, kind, seen);
+  }
+
+  #kindOf(expected: ExpectedRow | undefined, seen: SeenDocument): FindingKind | undefined {
+    const { state, contentHash: expectedHash } = expected ?? {};
+    if (state === "unknown") return undefined;
+    const isLive = seen.contentHash !== undefined;
+    if (state === "live") {
+      if (!isLive) return "missing";
+      return seen.contentHash === expectedHash ? undefined : "stale";
+    }
+    if (!isLive) return undefined;
+    const isForgotten = state === undefined && seen.version < this.#firstVersion;
+    return isForgotten ? "unverifiable" : "extra";
+  }
 }
 
-async function forgiveLaterChanges(
+/** The version of the next change in a lane. Of a row that no lane has, the highest of all. */
+function nextVersion(ends: ReadonlyMap<Lane, bigint>, lane: Lane | undefined): bigint {
+  return versionOf(lane === undefined ? highest(ends) : (ends.get(lane) ?? 0n));
+}
+
+function highest(sequences: ReadonlyMap<Lane, bigint>): bigint {
+  let found = 0n;
+  for (const sequence of sequences.values()) if (sequence > found) found = sequence;
+  return found;
+}
+
+/** Reads what was appended meanwhile, and returns where each lane ends now. */
+async function readOn(
   { createSource, stop }: VerifyOptions,
   reader: TopicReader,
   { rows, reading }: { rows: ExpectedRows; reading: TopicReading },
-): Promise<void> {
+): Promise<TopicReading["ends"]> {
   await using source = await createSource();
-  await reader.read(source, { from: reading.positions, stop }, (events) => {
-    rows.together(() => {
-      for (const { key } of events) rows.dropDifference(key);
-    });
-  });
+  const from = reading.positions;
+  const { ends } = await reader.read(source, { from, stop }, (events) =>
+    explainFindings(rows, events),
+  );
   stop.throwIfAborted();
+  return new Map([...reading.ends, ...ends]);
 }
 
 function namedKeys(
@@ -190,6 +255,7 @@ function namedKeys(
     missing: rows.firstKeys("missing", limit),
     stale: rows.firstKeys("stale", limit),
     extra: rows.firstKeys("extra", limit),
+    unverifiable: rows.firstKeys("unverifiable", limit),
     unrecoverable: rows.firstUnknownKeys(limit),
     refused: refusedKeys.slice(0, limit),
     keys_in_two_lanes: rows.firstKeysInTwoLanes(limit),

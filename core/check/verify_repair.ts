@@ -10,6 +10,8 @@ import type { Difference, ExpectedRows } from "./expected_rows.ts";
 /** More differences than this are not repaired one by one: they are held in memory. */
 const MAX_REPAIRS_COUNT = 100_000;
 const REPAIRS_TOGETHER_COUNT = 500;
+/** Above this an index gives no exact version, so none is known that it would take. */
+const VERSIONS_END = BigInt(Number.MAX_SAFE_INTEGER);
 
 export interface RepairOptions {
   /** A fresh bounded source on the topic, open, which is read once more for the documents. */
@@ -18,43 +20,32 @@ export interface RepairOptions {
   readonly stop: AbortSignal;
 }
 
-/** What a repair came to. */
-export interface RepairOutcome {
-  /** Documents that the index took. It refuses one that somebody has written meanwhile. */
-  readonly repairedCount: number;
-  /**
-   * Differing documents whose version no event of the topic has reached. Nothing lowers a version,
-   * so the index will refuse the next events of their rows.
-   */
-  readonly aheadCount: number;
-}
-
 /**
  * Sends what differs once more, with a version that the index takes and the next event passes.
  * Throws `TOO_MANY_REPAIRS`, before it has written anything.
+ *
+ * @returns how many documents the index took: it refuses one that somebody has written meanwhile
  */
 export async function repairDifferences(
   rows: ExpectedRows,
   { createSource, inspector, stop }: RepairOptions,
-): Promise<RepairOutcome> {
-  const count = countAll(rows);
+): Promise<number> {
+  const count = rows.countRepairable();
   if (count > MAX_REPAIRS_COUNT) throw tooMany(count);
-  const differences = [...rows.differences()];
-  if (differences.length === 0) return { repairedCount: 0, aheadCount: 0 };
+  const differences = [...rows.repairable()].filter((each) => each.indexVersion < VERSIONS_END);
+  if (differences.length === 0) return 0;
   const gone = differences.filter(({ kind }) => kind === "extra");
   const wanted = new WantedDocuments(differences.filter(({ kind }) => kind !== "extra"));
   const repairs = new RepairQueue(inspector, stop);
   for (const difference of gone) await repairs.add([repairOf(difference, null)]);
   await using source = await createSource();
-  const lastVersion = versionOf(highest((await source.ends()).values()));
   for await (const { messages } of source.read({ from: new Map(), stop })) {
     await repairs.add(messages.flatMap((message) => wanted.take(message) ?? []));
     if (wanted.isEmpty) break;
   }
   stop.throwIfAborted();
   await repairs.flush();
-  const ahead = differences.filter(({ indexVersion }) => indexVersion > lastVersion);
-  return { repairedCount: repairs.takenCount, aheadCount: ahead.length };
+  return repairs.takenCount;
 }
 
 /**
@@ -128,17 +119,6 @@ function repairOf(
   const expectedVersion = expected?.version ?? 0n;
   const version = indexVersion > expectedVersion ? indexVersion + 1n : expectedVersion + 2n;
   return { key, version, document };
-}
-
-function countAll(rows: ExpectedRows): number {
-  const kinds = ["missing", "stale", "extra"] as const;
-  return kinds.reduce((sum, kind) => sum + rows.countDifferences(kind), 0);
-}
-
-function highest(sequences: Iterable<bigint>): bigint {
-  let found = 0n;
-  for (const sequence of sequences) if (sequence > found) found = sequence;
-  return found;
 }
 
 function tooMany(count: number): KonnError {

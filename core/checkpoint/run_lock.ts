@@ -1,26 +1,74 @@
 import { Database } from "bun:sqlite";
-import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { KonnError } from "../base/errors.ts";
+
+/** How long a write of the holder's name waits for those who are reading it. */
+const BUSY_TIMEOUT_MS = 1_000;
+/** So often somebody may come between the writing of the name and the lock for good. */
+const MAX_ATTEMPTS_COUNT = 5;
 
 /**
  * Takes the lock of a run, or throws and names who holds it.
  *
- * It is a lock of the kernel on the file (SQLite's own, by an exclusive transaction that stays
- * open), so it ends with the process that holds it, however that ends. The file stays behind.
- * Who holds it stands in a second file, for people only: it decides nothing.
+ * It is a lock of the kernel on the file (SQLite's own, by a writing transaction that stays open),
+ * so it ends with the process that holds it, however that ends. The file stays behind. It holds the
+ * name of its last holder, which others can read meanwhile: SQLite lets in one writer, and readers
+ * beside it until there is something to commit. The name is for people only: it decides nothing.
  */
 export function acquireRunLock(path: string): Disposable {
   const database = openLockFile(path);
   try {
-    database.run("PRAGMA busy_timeout = 0");
-    database.run("BEGIN EXCLUSIVE");
+    lock(database);
   } catch (error) {
+    const holder = isBusy(error) ? readHolder(database) : "";
     database.close();
-    throw isBusy(error) ? heldByAnother(path) : unusable(path, error);
+    throw isBusy(error) ? heldByAnother(holder) : unusable(path, error);
   }
-  writeHolder(path);
   return { [Symbol.dispose]: () => database.close() };
+}
+
+function lock(database: Database): void {
+  const holder = `process ${process.pid} on ${hostname()} since ${new Date().toISOString()}`;
+  for (let attempt = 1; ; attempt += 1) {
+    begin(database);
+    const isWritten = writeHolder(database, holder);
+    begin(database);
+    // Somebody else may have written a name in between: then the lock would bear the wrong one.
+    if (!isWritten || readHolder(database) === holder || attempt === MAX_ATTEMPTS_COUNT) return;
+    database.run("ROLLBACK");
+  }
+}
+
+/** Begins to write, and does not wait for others. */
+function begin(database: Database): void {
+  database.run("PRAGMA busy_timeout = 0");
+  database.run("BEGIN IMMEDIATE");
+  database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+}
+
+/** Writes who holds the lock and ends the transaction. False where there was no room to. */
+function writeHolder(database: Database, holder: string): boolean {
+  try {
+    database.run("CREATE TABLE IF NOT EXISTS holder (name TEXT)");
+    database.run("DELETE FROM holder");
+    database.run("INSERT INTO holder VALUES (?)", [holder]);
+    database.run("COMMIT");
+    return true;
+  } catch {
+    // The lock is taken all the same; only its holder's name is missing.
+    if (database.inTransaction) database.run("ROLLBACK");
+    return false;
+  }
+}
+
+/** The name in the file, empty where it cannot be read. */
+function readHolder(database: Database): string {
+  try {
+    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    return database.query<{ name: string }, []>("SELECT name FROM holder").get()?.name ?? "";
+  } catch {
+    return "";
+  }
 }
 
 function openLockFile(path: string): Database {
@@ -35,26 +83,14 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "SQLITE_BUSY";
 }
 
-function writeHolder(path: string): void {
-  const holder = `process ${process.pid} on ${hostname()} since ${new Date().toISOString()}`;
-  try {
-    writeFileSync(holderPath(path), holder);
-  } catch {
-    // The lock is held all the same; only its holder's name is missing.
-  }
-}
-
-function heldByAnother(path: string): KonnError {
-  let holder = "another process";
-  try {
-    holder = readFileSync(holderPath(path), "utf8") || holder;
-  } catch {
-    // Not written yet.
-  }
-  return new KonnError(`Cannot start: ${holder} is running the same source and sink`, {
-    code: "RUN_LOCKED",
-    hint: "Stop it first, or give this one another --state-dir if it is meant to run beside it.",
-  });
+function heldByAnother(holder: string): KonnError {
+  return new KonnError(
+    `Cannot start: ${holder || "another process"} is running the same source and sink`,
+    {
+      code: "RUN_LOCKED",
+      hint: "Stop it first, or give this one another --state-dir if it is meant to run beside it.",
+    },
+  );
 }
 
 function unusable(path: string, cause: unknown): KonnError {
@@ -63,8 +99,4 @@ function unusable(path: string, cause: unknown): KonnError {
     cause,
     hint: "Give a folder that konn may write to with --state-dir.",
   });
-}
-
-function holderPath(path: string): string {
-  return `${path}.holder`;
 }

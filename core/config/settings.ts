@@ -7,7 +7,7 @@ import {
   factor,
   flag,
   httpUrl,
-  indexName,
+  index,
   list,
   pairs,
   rate,
@@ -52,7 +52,7 @@ export const SETTINGS = {
   stream: optional(text, "NAME", "name of the file's stream (default: known by its first line)"),
   "from-line": optional(count(1), "N", "go on with line N of the file, whatever was replayed"),
   "opensearch-url": withDefault(httpUrl, "URL", "OpenSearch", "http://localhost:9200"),
-  index: withDefault(indexName, "NAME", "alias that searches read", "cdc"),
+  index: withDefault(index, "NAME|URL", "alias that searches read", "cdc"),
   format: optional(
     choice(["event", "record"]),
     "FORMAT",

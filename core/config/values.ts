@@ -108,8 +108,16 @@ export const httpUrl = v.pipe(
   }, "a URL without user and password"),
 );
 
-/** An index or alias name: OpenSearch's own rule for them. */
-export const indexName = v.pipe(v.string(), v.check(isIndexName, INDEX_NAME_RULE));
+const OPENSEARCH_URL = /^opensearchs?:(?:\/\/[^/@\s]+\/)?([^/]*)$/;
+
+/** An index or alias by its name or by its connector URL. */
+export const index = v.pipe(
+  v.string(),
+  v.check(
+    (text) => isIndexName(OPENSEARCH_URL.exec(text)?.[1] ?? text),
+    `${INDEX_NAME_RULE}, or opensearch://HOST:PORT/NAME`,
+  ),
+);
 
 /** Any text but none. */
 export const text = v.pipe(v.string(), v.nonEmpty("a value"));

@@ -3,6 +3,7 @@ import type { Identity } from "./mod.ts";
 /** A document of an index as it is, for a comparison with what it should be. */
 export interface InspectedDocument {
   readonly key: string;
+  /** 2^53 for every version from there up. */
   readonly version: bigint;
   /** Whether readers of the index do not see it: a tombstone, or one that nobody marked as live. */
   readonly isDeleted: boolean;
@@ -37,6 +38,9 @@ export interface IndexInspector extends AsyncDisposable {
 
   /** Every document, tombstones included, in pages of bounded size and in no order. */
   documents(signal: AbortSignal): AsyncIterable<readonly InspectedDocument[]>;
+
+  /** Throws `INDEX_REPLACED` when the name stands for another index than at `open` by now. */
+  confirm(signal: AbortSignal): Promise<void>;
 
   /** Writes documents. Returns how many were taken: an index that has moved on refuses some. */
   repair(repairs: readonly Repair[], signal: AbortSignal): Promise<number>;

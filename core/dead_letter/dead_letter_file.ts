@@ -5,6 +5,7 @@ import {
   fdatasyncSync,
   fstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
 } from "node:fs";
@@ -24,6 +25,14 @@ const MAX_KNOWN_COUNT = 100_000;
 const KNOWN_TAIL_BYTES = 8 * 1024 * 1024;
 const COUNT_BLOCK_BYTES = 1024 * 1024;
 
+export interface DeadLetterFileOptions {
+  readonly runName: string;
+  /** The run goes on from a checkpoint. */
+  readonly isResumed: boolean;
+  /** False for a run that leaves nothing behind: its letters are counted by others, and gone. */
+  readonly isKept?: boolean | undefined;
+}
+
 /**
  * The dead letters of one run, a JSON line each in a file that only its owner may read. They name
  * the place and the reason, never the content.
@@ -32,31 +41,41 @@ const COUNT_BLOCK_BYTES = 1024 * 1024;
  * not write that a second time. A run from the beginning may meet other records at the same places.
  */
 export class DeadLetterFile implements Disposable {
-  readonly path: string;
+  /** Undefined where nothing is kept. */
+  readonly path: string | undefined;
   #file: number | undefined;
   #known: Set<string> | undefined;
 
-  constructor(stateDir: string, { runName, isResumed }: { runName: string; isResumed: boolean }) {
-    this.path = deadLettersPath(stateDir, runName);
+  constructor(stateDir: string, { runName, isResumed, isKept = true }: DeadLetterFileOptions) {
+    this.path = isKept ? deadLettersPath(stateDir, runName) : undefined;
     if (!isResumed) this.#known = new Set();
+  }
+
+  /** Where to read why events were refused, for a person. */
+  get hint(): string {
+    return this.path === undefined
+      ? "The log names the first of them; a run without --dry-run keeps them all."
+      : `Read the reasons in ${this.path}.`;
   }
 
   /** Appends and makes durable. Returns only when the letters are on disk. */
   append(letters: readonly DeadLetter[]): void {
+    if (this.path !== undefined) this.#append(this.path, letters);
+  }
+
+  #append(path: string, letters: readonly DeadLetter[]): void {
     try {
-      this.#known ??= new Set(
-        parseDeadLetters(readTail(this.path, KNOWN_TAIL_BYTES)).map(identityOf),
-      );
+      this.#known ??= new Set(parseDeadLetters(readTail(path, KNOWN_TAIL_BYTES)).map(identityOf));
       const fresh = letters.filter((letter) => !this.#known?.has(identityOf(letter)));
       if (fresh.length === 0) return;
-      this.#file ??= openForAppend(this.path);
+      this.#file ??= openForAppend(path);
       appendFileSync(this.#file, fresh.map(formatDeadLetter).join(""));
       fdatasyncSync(this.#file);
       for (const letter of fresh) {
         if (this.#known.size < MAX_KNOWN_COUNT) this.#known.add(identityOf(letter));
       }
     } catch (cause) {
-      throw new KonnError(`Cannot write dead letters to ${this.path}: the file cannot be written`, {
+      throw new KonnError(`Cannot write dead letters to ${path}: the file cannot be written`, {
         code: "DEAD_LETTERS_UNWRITABLE",
         cause,
         hint: "Look at the disk's free space and at the permissions of the state folder.",
@@ -81,9 +100,31 @@ export function readDeadLetters(path: string): readonly DeadLetter[] {
   return parseDeadLetters(readFileSync(path, "utf8"));
 }
 
-/** How many letters a file holds, however long it has become. */
+/** The names of the runs that have left dead letters in a state folder, in order. */
+export function runsWithDeadLetters(stateDir: string): readonly string[] {
+  const folder = join(stateDir, "dead-letters");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".jsonl"))
+    .map((file) => file.slice(0, -".jsonl".length))
+    .toSorted();
+}
+
+/** How many letters a file holds, however long it has become. Throws `DEAD_LETTERS_UNREADABLE`. */
 export function countDeadLetters(path: string): number {
   if (!existsSync(path)) return 0;
+  try {
+    return countLines(path);
+  } catch (cause) {
+    throw new KonnError(`Cannot read the dead letters in ${path}: the file cannot be read`, {
+      code: "DEAD_LETTERS_UNREADABLE",
+      cause,
+      hint: "Look at the file's permissions.",
+    });
+  }
+}
+
+function countLines(path: string): number {
   const file = openSync(path, "r");
   const block = Buffer.alloc(COUNT_BLOCK_BYTES);
   let count = 0;

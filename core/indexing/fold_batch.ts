@@ -1,3 +1,4 @@
+import { shownKey } from "../base/shown_key.ts";
 import type { Delete, Truncate, Unavailable, Upsert } from "../cdc/change.ts";
 import { decodeChange } from "../cdc/decode.ts";
 import { readRecordKey } from "../cdc/record_key.ts";
@@ -178,7 +179,8 @@ class Fold {
 
   #reject(message: Message, fault: Pick<Rejection, "code" | "reason" | "key">): void {
     const { code, reason, key } = fault;
-    this.#rejections.push({ sequence: message.sequence, line: message.line, key, code, reason });
+    const { sequence, line } = message;
+    this.#rejections.push({ sequence, line, key: shownKey(key ?? null), code, reason });
   }
 }
 

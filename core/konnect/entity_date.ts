@@ -1,4 +1,4 @@
-import type { JsonValue } from "../cdc/json.ts";
+import type { JsonValue } from "../base/json.ts";
 
 /** 9999-12-31T23:59:59Z, the last second that RFC 3339 can write. */
 const LAST_SECOND = 253_402_300_799;

@@ -1,4 +1,4 @@
-import { isJsonObject } from "../cdc/json.ts";
+import { isJsonObject } from "../base/json.ts";
 import type { RowValue } from "../cdc/change.ts";
 import { parseEntityKey } from "./entity_key.ts";
 import type { EntityKey } from "./entity_key.ts";

@@ -1,4 +1,4 @@
-import type { JsonValue } from "../cdc/json.ts";
+import type { JsonValue } from "../base/json.ts";
 
 /** The longest keyword: what is beyond it is not searched for by anybody. */
 export const KEYWORD_MAX_BYTES = 8192;

@@ -1,5 +1,4 @@
-import { isJsonObject } from "../cdc/json.ts";
-import type { JsonObject, JsonValue } from "../cdc/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../base/json.ts";
 import { dateTimeOf } from "./entity_date.ts";
 import { cutKeyword, keywordOf } from "./entity_text.ts";
 

@@ -1,3 +1,4 @@
+import { totalOf } from "../base/counts.ts";
 import { KonnError } from "../base/errors.ts";
 import { releaseMemory } from "../base/release_memory.ts";
 import type { Batch, Lane, LanePosition, Rejection, Sink, WriteReport } from "../connector/mod.ts";
@@ -165,7 +166,7 @@ export class Delivery {
       {
         code: "TOO_MANY_DEAD_LETTERS",
         kind: "failed",
-        hint: `Read the reasons in ${deadLetters.path}.`,
+        hint: deadLetters.hint,
       },
     );
   }
@@ -265,7 +266,7 @@ const NOTHING_WRITTEN: WriteReport = { written: 0, deleted: 0, skipped: {}, reje
 
 /** Nothing may be dropped silently, so a sink's account has to add up. */
 function refuseWrongSum(batch: Batch, report: WriteReport): void {
-  const skipped = Object.values(report.skipped).reduce((sum, count) => sum + count, 0);
+  const skipped = totalOf(report.skipped);
   const sum = report.written + report.deleted + skipped + report.rejections.length;
   if (sum === batch.messages.length) return;
   throw new KonnError(

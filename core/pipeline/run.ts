@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly stateDir: string;
   /** False for a source or a sink that cannot be resumed (stdin, stdout): no checkpoint, no lock. */
   readonly resumable: boolean;
+  /** Leave nothing behind, no dead letters either: count. */
+  readonly isDryRun?: boolean;
   /** Forget the checkpoint and have the sink build anew. */
   readonly fromBeginning?: boolean;
   /** The source itself knows where to begin, whatever was delivered. */
@@ -74,6 +76,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   using deadLetters = new DeadLetterFile(options.stateDir, {
     runName: runName(addresses),
     isResumed: checkpoint !== undefined,
+    isKept: options.isDryRun !== true,
   });
   if (checkpoint) refuseAnotherStream(checkpoint, stream);
   const opening = await openSink(options, { stream, checkpoint, address: addresses.sink });

@@ -1,3 +1,4 @@
+import { totalOf } from "../base/counts.ts";
 import type { Batch, Lane, LanePosition, Rejection, WriteReport } from "../connector/mod.ts";
 import type { RunObserver } from "../observe/observer.ts";
 
@@ -26,8 +27,8 @@ export interface RunSummary {
   readonly deleted: number;
   readonly skipped: Readonly<Record<string, number>>;
   readonly deadLetters: number;
-  /** The file that they are in, with those of earlier runs. */
-  readonly deadLettersPath: string;
+  /** The file that they are in, with those of earlier runs. Undefined where none is kept. */
+  readonly deadLettersPath: string | undefined;
   readonly retries: number;
   /** Rows whose value the stream did not send, and values that had no place in their document. */
   readonly unavailableKeys: number;
@@ -201,6 +202,6 @@ export class RunTally {
 }
 
 function eventsOf(batch: Batch): number {
-  const skipped = Object.values(batch.skipped).reduce((sum, count) => sum + count, 0);
+  const skipped = totalOf(batch.skipped);
   return batch.messages.length + batch.rejections.length + skipped;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Change } from "../../core/cdc/change.ts";
 import { decodeChange } from "../../core/cdc/decode.ts";
-import type { JsonValue } from "../../core/cdc/json.ts";
+import type { JsonValue } from "../../core/base/json.ts";
 import { readCapture, readFinal, readIndex } from "./captures.ts";
 import type { CapturedRecord, IndexedCase } from "./captures.ts";
 

@@ -44,6 +44,10 @@ export class MemoryIndex implements IndexInspector {
     }
   }
 
+  confirm() {
+    return Promise.resolve();
+  }
+
   repair(repairs: readonly Repair[]): Promise<number> {
     const taken = repairs.filter(({ key, version, document }) =>
       this.write(key, { version, content: document }),

@@ -20,10 +20,13 @@ const NEVER = new AbortController().signal;
 function verify(
   index: MemoryIndex,
   lanes: Record<Lane, Message[]>,
-  options: Partial<VerifyOptions> = {},
+  { starts, ...options }: Partial<VerifyOptions> & { starts?: Record<Lane, bigint> } = {},
 ) {
   return verifyIndex({
-    createSource: () => Promise.resolve(new MemorySource({ lanes: structuredClone(lanes) })),
+    createSource: () =>
+      Promise.resolve(
+        new MemorySource({ lanes: structuredClone(lanes), ...(starts && { starts }) }),
+      ),
     inspector: index,
     onTruncate: "halt",
     skipTypes: ["store_event"],
@@ -38,6 +41,7 @@ const NO_IDS = {
   stale: [],
   extra: [],
   unrecoverable: [],
+  unverifiable: [],
   refused: [],
   keys_in_two_lanes: [],
 };
@@ -130,7 +134,7 @@ describe("verifyIndex() does list apart", () => {
       "t/0": [upsert(0n, A, "one"), notJson(1n, A), upsert(2n, long, "two"), upsert(3n, "", "x")],
     });
     expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, refused: 3 });
-    expect(report.ids).toEqual({ ...NO_IDS, refused: [A, long, ""] });
+    expect(report.ids).toEqual({ ...NO_IDS, refused: [A, `${"k".repeat(512)}…`, ""] });
   });
 
   test.each([
@@ -144,6 +148,21 @@ describe("verifyIndex() does list apart", () => {
       expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, unrecoverable: 1 });
       expect(report.ids).toEqual({ ...NO_IDS, unrecoverable: [A] });
     }
+  });
+
+  test("documents of which the topic may have held the events that it has let go", async () => {
+    const [early, late] = [serviceKey("early"), serviceKey("late")];
+    const index = new MemoryIndex({
+      [A]: { version: 336n, content: serviceDocument("a", "one") },
+      // Offset 9 is gone, offset 10 would still be there.
+      [early]: { version: 161n, content: serviceDocument("early", "expired") },
+      [late]: { version: 176n, content: serviceDocument("late", "by hand") },
+      [B]: { version: 32n, content: serviceDocument("b", "deleted since") },
+    });
+    const lanes = { "t/0": [upsert(20n, A, "one"), deletion(21n, B)], "t/1": [] };
+    const report = await verify(index, lanes, { starts: { "t/0": 10n, "t/1": 3n } });
+    expect(report).toMatchObject({ missing: 0, stale: 0, extra: 2, unverifiable: 1, expired: 13 });
+    expect(report.ids).toEqual({ ...NO_IDS, extra: [B, late], unverifiable: [early] });
   });
 
   test("keys whose changes stand in two lanes, the higher version winning", async () => {
@@ -190,6 +209,20 @@ describe("verifyIndex() does leave alone", () => {
     expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, events: 2, documents: 3 });
   });
 
+  test.each([
+    ["a heartbeat", (at: bigint) => upsert(at, A, "one")],
+    ["an update without its value", (at: bigint) => unavailable(at, A)],
+    ["another change", (at: bigint) => upsert(at, A, "two")],
+  ])("no difference that %s of the row does not explain", async (_name, event) => {
+    for (const held of [{}, { [A]: { version: 16n, content: serviceDocument("a", "wrong") } }]) {
+      const lanes = { "t/0": [upsert(0n, A, "one")] };
+      const index = new MemoryIndex(held);
+      index.beforeDocuments = () => void lanes["t/0"].push(event(1n));
+      const { missing, stale } = await verify(index, lanes);
+      expect(missing + stale).toBe(1);
+    }
+  });
+
   test("changes from before a truncate that the index was built behind", async () => {
     const index = new MemoryIndex({ [A]: { version: 48n, content: serviceDocument("a", "new") } });
     index.truncatedAtLsn = 20;
@@ -221,6 +254,14 @@ describe("verifyIndex() does stop", () => {
       message: "Cannot compare: the index was made from another source, id was another and is a",
     });
     expect(index.held.get(A)?.version).toBe(16n);
+  });
+
+  test("at an index that was replaced meanwhile, before it has written anything", async () => {
+    const index = new MemoryIndex();
+    index.confirm = () => Promise.reject(new Error("replaced"));
+    const work = verify(index, { "t/0": [upsert(0n, A, "one")] }, { repair: true });
+    expect(work).rejects.toThrow("replaced");
+    expect(index.held.size).toBe(0);
   });
 
   test("when it is told to, without a report on half a topic", async () => {

@@ -41,6 +41,7 @@ function inspectorOf(documents: readonly InspectedDocument[]) {
     documents: async function* pages() {
       yield await Promise.resolve(documents);
     },
+    confirm: () => Promise.resolve(),
     repair: (list) => {
       repairs.push(...list);
       return Promise.resolve(list.length);

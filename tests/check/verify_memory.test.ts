@@ -26,12 +26,13 @@ const VERIFY = `
           const value = { op: "u", after: { key, value: { object: { name: "service " + key } } } };
           return { sequence: BigInt(first + at), key: Buffer.from(key), value: Buffer.from(JSON.stringify(value)), headers: [], timestampMs: 0 };
         });
-        yield { lane: "t/0", messages, position: String(first + 1000), nextSequence: 0n, rejections: [], skipped: {}, sizeBytes: 0 };
+        yield { lane: "t/0", messages, position: String(first + 1000), nextSequence: BigInt(first + 1000), rejections: [], skipped: {}, sizeBytes: 0 };
       }
     },
   });
   const inspector = {
     open: async () => ({ source: {}, truncatedAtLsn: undefined }),
+    confirm: async () => {},
     repair: async () => 0,
     [Symbol.asyncDispose]: async () => {},
     async *documents() {

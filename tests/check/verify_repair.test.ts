@@ -59,6 +59,83 @@ describe("repairDifferences() does", () => {
     ]);
   });
 
+  test("count a document with the very version of the next event as ahead of the topic", async () => {
+    const lanes = { "t/0": [upsert(0n, A, "one")], "t/1": [upsert(9n, B, "one")] };
+    for (const [version, ahead] of [
+      [31n, 0],
+      [32n, 1],
+    ] as const) {
+      const index = new MemoryIndex({
+        [A]: { version, content: serviceDocument("a", "one") },
+        [B]: { version: 160n, content: serviceDocument("b", "one") },
+      });
+      expect(await verify(index, lanes, false)).toMatchObject({ stale: 0, extra: 0, ahead });
+      expect(index.write(A, { version: 32n, content: null })).toBe(ahead === 0);
+    }
+  });
+
+  test("leave a version alone above which the index tells none exactly", async () => {
+    const held = { version: 2n ** 53n, content: serviceDocument("a", "by hand") };
+    const index = new MemoryIndex({ [A]: held });
+    const report = await verify(index, { "t/0": [upsert(0n, A, "one")] }, true);
+    expect(report).toMatchObject({ stale: 1, repaired: 0, ahead: 1 });
+    expect(index.held.get(A)).toEqual(held);
+  });
+
+  test("not put back what a row was before the events that came meanwhile", async () => {
+    const lanes = { "t/0": [upsert(0n, A, "one"), deletion(1n, B)] };
+    const byHand = { version: 500n, content: serviceDocument("b", "by hand") };
+    const index = new MemoryIndex({ [B]: byHand });
+    index.beforeDocuments = () => {
+      lanes["t/0"] = [...lanes["t/0"], upsert(2n, A, "two"), upsert(3n, B, "alive again")];
+    };
+    const report = await verifyIndex({
+      createSource: () => Promise.resolve(new MemorySource({ lanes })),
+      inspector: index,
+      onTruncate: "halt",
+      skipTypes: [],
+      repair: true,
+      stop: NEVER,
+    });
+    expect(report).toMatchObject({ missing: 1, extra: 1, repaired: 0 });
+    expect([...index.held]).toEqual([[B, byHand]]);
+  });
+
+  test("never bury a document whose events the topic may have held", async () => {
+    const content = serviceDocument("b", "expired");
+    const index = new MemoryIndex({ [B]: { version: 160n, content } });
+    const report = await verifyIndex({
+      createSource: () =>
+        Promise.resolve(
+          new MemorySource({ lanes: { "t/0": [upsert(20n, A, "one")] }, starts: { "t/0": 10n } }),
+        ),
+      inspector: index,
+      onTruncate: "halt",
+      skipTypes: [],
+      repair: true,
+      stop: NEVER,
+    });
+    expect(report).toMatchObject({ missing: 1, extra: 0, unverifiable: 1, repaired: 1 });
+    expect(index.held.get(B)).toEqual({ version: 160n, content });
+  });
+
+  test("not bury documents of types that another sync did index", async () => {
+    const key = "c/cp/o/store_event/a";
+    const held = { version: 16n, content: serviceDocument("a", "one") };
+    const index = new MemoryIndex({ [key]: held });
+    const report = await verifyIndex({
+      createSource: () =>
+        Promise.resolve(new MemorySource({ lanes: { "t/0": [upsert(0n, key, "one")] } })),
+      inspector: index,
+      onTruncate: "halt",
+      skipTypes: ["store_event"],
+      repair: true,
+      stop: NEVER,
+    });
+    expect(report).toMatchObject({ extra: 1, repaired: 0 });
+    expect(index.held.get(key)).toEqual(held);
+  });
+
   test("send the document that wins in the index where a key stands in two lanes", async () => {
     const index = new MemoryIndex();
     const lanes = { "t/0": [upsert(5n, A, "winner")], "t/1": [upsert(2n, A, "loser")] };
@@ -93,7 +170,8 @@ describe("repairDifferences() does", () => {
   test("refuse to mend an index one by one of which too much differs", async () => {
     using rows = new ExpectedRows();
     rows.together(() => {
-      for (let at = 0; at <= 100_000; at += 1) rows.addDifference(`k${at}`, "extra", 1n);
+      for (let at = 0; at <= 100_000; at += 1)
+        rows.addFinding(`k${at}`, "extra", { version: 1n, contentHash: 1n });
     });
     const index = new MemoryIndex();
     const createSource = () => Promise.resolve(new MemorySource({ lanes: {} }));

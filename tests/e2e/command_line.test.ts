@@ -16,17 +16,20 @@ describe("the command line", () => {
   const run = (...args: string[]) => konn(args, { cwd: folder.path, environment });
 
   test("--version and --help go to stdout and exit with 0", async () => {
-    expect(await run("--version")).toMatchObject({
-      exitCode: 0,
-      stdout: `${packageJson.version}\n`,
-      stderr: "",
-    });
+    for (const word of ["--version", "-V", "-v", "version"]) {
+      expect(await run(word)).toMatchObject({
+        exitCode: 0,
+        stdout: `${packageJson.version}\n`,
+        stderr: "",
+      });
+    }
     for (const args of [
       ["--help"],
       ["replay", "--help"],
       ["sync", "--help"],
       ["pipe", "--help"],
       ["status", "--help"],
+      ["verify", "--help"],
     ]) {
       const { exitCode, stdout, stderr } = await run(...args);
       expect([exitCode, stderr]).toEqual([0, ""]);
@@ -50,6 +53,13 @@ describe("the command line", () => {
     [["replay"], "without FILE"],
     [["replay", "a", "b"], "takes one argument"],
     [["replay", "a", "--limit", "many"], "expected a whole number"],
+    [["replay", "a", "--limit", "-3"], '--limit \\"-3\\": expected a whole number from 1'],
+    [["verify", "--limit=-3"], "expected a whole number from 1"],
+    [["sync", "--limit", "--json"], "without a value"],
+    [["status", "--rate", "fast"], "expected events per second"],
+    [["verify", "--index", "Cdc"], "expected a name of lower-case letters"],
+    [["verify", "--index", "opensearch://me:secret@h:1/cdc"], "opensearch://***@h:1/cdc"],
+    [["verify", "--index", "kafka:cdc"], "or opensearch://HOST:PORT/NAME"],
     [["replay", "a", "--rate", "5/s", "--speed", "2x"], "together"],
     [["replay", "a", "--topic", "a,b"], "several topics"],
     [["sync", "--config", "missing.toml"], "missing.toml"],
@@ -203,6 +213,61 @@ describe("the command line", () => {
       expect(JSON.parse(stdout)).toMatchObject({ events: 726, written: 82 });
     }
     expect(readdirSync(own.path)).toEqual([]);
+  });
+
+  test("sync --dry-run counts and names what it would refuse, and keeps nothing of it", async () => {
+    using own = new TemporaryFolder();
+    const topic = uniqueName("dry");
+    await seedTopic(topic, [{ key: "a", value: "not JSON" }]);
+    const args = ["sync", "--topic", topic, "--index", topic, "--until-end"];
+    const options = { cwd: own.path, environment };
+    const dry = await konn([...args, "--dry-run", "--json"], options);
+    expect(JSON.parse(dry.stdout)).toMatchObject({ events: 1, dead_letters: 1 });
+    expect(dry.stderr).toContain("VALUE_NOT_JSON");
+    const text = await konn([...args, "--dry-run"], options);
+    expect(text.stderr).toContain("1 dead letter (not kept)");
+    const strict = await konn([...args, "--dry-run", "--max-dead-letters", "0"], options);
+    expect([strict.exitCode, strict.stderr]).toEqual([
+      1,
+      expect.stringContaining("without --dry-run"),
+    ]);
+    expect(readdirSync(own.path)).toEqual([]);
+  });
+
+  test("--index takes a URL as well as a name, and means the same", async () => {
+    using own = new TemporaryFolder();
+    const topic = uniqueName("url");
+    const url = environment["KONN_OPENSEARCH_URL"]?.replace("http:", "opensearch:") ?? "";
+    const elsewhere = { ...environment, KONN_OPENSEARCH_URL: "http://127.0.0.1:1" };
+    const at = async (name: string, index: string, ...flags: string[]) => {
+      const args = [name, "--topic", topic, "--index", index, "--json", ...flags];
+      const { exitCode, stdout } = await konn(args, { cwd: own.path, environment: elsewhere });
+      return { exitCode, result: stdout === "" ? undefined : JSON.parse(stdout) };
+    };
+    await run("replay", SAMPLE, "--topic", topic);
+    const synced = await at("sync", `${url}/${topic}`, "--until-end");
+    expect(synced).toMatchObject({ exitCode: 0, result: { events: 726 } });
+    // The same run, by its name.
+    const again = ["sync", "--topic", topic, "--index", topic, "--until-end", "--json"];
+    const { stdout } = await konn(again, { cwd: own.path, environment });
+    expect(JSON.parse(stdout)).toMatchObject({ events: 0 });
+    const verified = await at("verify", `${url}/${topic}`);
+    expect(verified).toMatchObject({ exitCode: 0, result: { documents: 82 } });
+    expect((await at("status", `${url}/${topic}`)).result.runs).toHaveLength(1);
+    expect((await at("status", topic)).result.runs).toHaveLength(0);
+    expect((await at("verify", topic)).exitCode).toBe(3);
+  });
+
+  test("status and verify take the flags of sync", async () => {
+    const topic = uniqueName("flags");
+    const flags = ["--topic", topic, "--index", topic, "--until-end", "--limit", "9", "--json"];
+    await run("replay", SAMPLE, "--topic", topic);
+    expect((await run("sync", ...flags.toSpliced(5, 2))).exitCode).toBe(0);
+    for (const name of ["status", "verify"]) {
+      const all = ["--from-beginning", "--wait", "1s", "--rate", "5/s", "--max-dead-letters", "0"];
+      const { exitCode, stderr } = await run(name, ...flags, ...all, "--skip-types", "hash");
+      expect([stderr, exitCode]).toEqual(["", name === "status" ? 0 : 1]);
+    }
   });
 
   test("a variable that is no setting, and an exclusion that excludes nothing, are said", async () => {

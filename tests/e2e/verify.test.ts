@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { verifyIndex } from "../../core/check/verify_index.ts";
 import { type ConnectorOptions, createInspector, createSource } from "../../core/connectors/mod.ts";
@@ -8,6 +9,7 @@ import { documentsOf, request } from "./index_reader.ts";
 import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { seedTopic } from "./topic_reader.ts";
 
+const UNSEARCHED_TYPES = ["store_event", "hash", "composite-status", "node-status"];
 const LIFE = join(import.meta.dir, "..", "fixtures", "debezium", "life", "life-toastpk.jsonl.zst");
 
 describe("konn verify", () => {
@@ -38,13 +40,24 @@ describe("konn verify", () => {
     name: string,
     key: string,
     body?: object,
-    version = 99_999_999,
+    version: number | string = 99_999_999,
   ): Promise<void> {
     const [index = ""] = Object.keys((await request(`/${name}`)).body);
     const external = body === undefined ? "" : `&version=${version}&version_type=external`;
     const path = `/${index}/_doc/${encodeURIComponent(key)}?refresh=true${external}`;
     const method = body === undefined ? "DELETE" : "PUT";
     expect((await request(path, { method, body })).status).toBeLessThan(300);
+  }
+
+  function connectorOptions(): ConnectorOptions {
+    return {
+      observer: SILENT_OBSERVER,
+      brokers: [environment["KONN_BROKERS"] ?? ""],
+      openSearchUrl: environment["KONN_OPENSEARCH_URL"] ?? "",
+      follow: false,
+      compression: "none",
+      existing: "refuse",
+    };
   }
 
   test("finds an index equal that is", async () => {
@@ -135,14 +148,7 @@ describe("konn verify", () => {
   test("what a running sync writes meanwhile is no difference", async () => {
     const name = await syncedSample();
     const key = "c/cp/o/service/meanwhile";
-    const connectors: ConnectorOptions = {
-      observer: SILENT_OBSERVER,
-      brokers: [environment["KONN_BROKERS"] ?? ""],
-      openSearchUrl: environment["KONN_OPENSEARCH_URL"] ?? "",
-      follow: false,
-      compression: "none",
-      existing: "refuse",
-    };
+    const connectors = connectorOptions();
     const inspector = await createInspector(`opensearch:${name}`, connectors);
     const documents = inspector.documents.bind(inspector);
     inspector.documents = async function* (signal) {
@@ -153,7 +159,7 @@ describe("konn verify", () => {
       createSource: async () => (await createSource(`kafka:${name}`, connectors)).end,
       inspector,
       onTruncate: "halt",
-      skipTypes: ["store_event", "hash", "composite-status", "node-status"],
+      skipTypes: UNSEARCHED_TYPES,
       repair: false,
       stop: new AbortController().signal,
     });
@@ -179,6 +185,153 @@ describe("konn verify", () => {
     expect((await verify(name)).report.ids).toMatchObject({ missing: [key], extra: [] });
     expect((await verify(name, "--repair")).exitCode).toBe(0);
     expect(sourcesOf(await documentsOf(name))).toEqual(sourcesOf(before));
+  });
+
+  test("finds a document extra that OpenSearch shows, whatever marks it as live", async () => {
+    const name = await syncedSample();
+    const key = "c/cp/o/service/by-hand";
+    await byHand(name, key, { type: "service", id: "by-hand", deleted: "false" }, 7);
+    expect((await documentsOf(name)).has(key)).toBeTrue();
+    expect(await verify(name)).toMatchObject({ exitCode: 1, report: { extra: 1 } });
+    expect((await verify(name, "--repair", "--dry-run")).report).toMatchObject({ repaired: 0 });
+    expect((await verify(name, "--repair")).report).toMatchObject({ repaired: 1 });
+    expect((await documentsOf(name)).has(key)).toBeFalse();
+  });
+
+  test("finds a document whose version is at the end of all versions, and cannot repair it", async () => {
+    const name = await syncedSample();
+    const key = "c/cp/o/service/by-hand";
+    const body = { type: "service", id: "by-hand", deleted: false };
+    await byHand(name, key, body, "9223372036854775806");
+    const { exitCode, report } = await verify(name, "--repair");
+    expect(exitCode).toBe(1);
+    expect(report).toMatchObject({ extra: 1, repaired: 0, ahead: 1 });
+  });
+
+  /** Changes what an alias stands for. */
+  async function changeAliases(...actions: object[]): Promise<void> {
+    const { status } = await request("/_aliases", { method: "POST", body: { actions } });
+    expect(status).toBe(200);
+  }
+
+  test("refuses an alias that shows its readers something else than its index", async () => {
+    const [name, other] = [await syncedSample(), await syncedSample()];
+    const indexOf = async (alias: string) =>
+      Object.keys((await request(`/${alias}`)).body)[0] ?? "";
+    const [index, otherIndex] = [await indexOf(name), await indexOf(other)];
+    const filter = { term: { deleted: false } };
+    const cases = [
+      { add: { index, alias: name } },
+      { add: { index, alias: name, filter: { term: { type: "route" } } } },
+      { add: { index: otherIndex, alias: name, filter } },
+    ];
+    for (const action of cases) {
+      await changeAliases(action);
+      const { exitCode, stderr } = await verify(name, "--repair");
+      expect([exitCode, stderr]).toEqual([3, expect.stringContaining("INDEX_NOT_OURS")]);
+    }
+    await changeAliases(
+      { remove: { index: otherIndex, alias: name } },
+      { add: { index, alias: name, filter } },
+    );
+    expect((await verify(name)).exitCode).toBe(0);
+  });
+
+  test("refuses to speak of an index that was replaced while it looked", async () => {
+    const name = await syncedSample();
+    const connectors = connectorOptions();
+    const inspector = await createInspector(`opensearch:${name}`, connectors);
+    const documents = inspector.documents.bind(inspector);
+    inspector.documents = async function* (signal) {
+      yield* documents(signal);
+      await run("sync", "--topic", name, "--index", name, "--from-beginning", "--until-end");
+    };
+    const work = verifyIndex({
+      createSource: async () => (await createSource(`kafka:${name}`, connectors)).end,
+      inspector,
+      onTruncate: "halt",
+      skipTypes: UNSEARCHED_TYPES,
+      repair: true,
+      stop: new AbortController().signal,
+    });
+    expect(work).rejects.toMatchObject({ code: "INDEX_REPLACED" });
+  });
+
+  test("a repair never makes an index anew that was deleted meanwhile", async () => {
+    const name = await syncedSample();
+    const inspector = await createInspector(`opensearch:${name}`, connectorOptions());
+    const { signal } = new AbortController();
+    await using _inspector = inspector;
+    await inspector.open(signal);
+    const [index = ""] = Object.keys((await request(`/${name}`)).body);
+    await request(`/${index}`, { method: "DELETE" });
+    const work = inspector.repair([{ key: "a", version: 1n, document: { id: "a" } }], signal);
+    expect(work).rejects.toMatchObject({ code: "INDEX_REPLACED" });
+    expect((await request(`/${index}`)).status).toBe(404);
+    expect((await request(`/${index}-writer`)).status).toBe(404);
+  });
+
+  test("says so when there is no room for the rows", async () => {
+    const name = await syncedSample();
+    const args = ["verify", "--topic", name, "--index", name];
+    const { exitCode, stderr } = await konn(args, {
+      cwd: folder.path,
+      environment: { ...environment, TMPDIR: folder.file("missing") },
+    });
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain("SCRATCH_UNWRITABLE");
+  });
+
+  test("leaves no file behind when it is killed", async () => {
+    const name = await syncedSample();
+    using own = new TemporaryFolder();
+    const searched = Promise.withResolvers<void>();
+    // Answers everything but the search of the documents, which begins when the topic is folded.
+    using proxy = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(incoming) {
+        const { pathname, search } = new URL(incoming.url);
+        if (pathname.endsWith("/_search")) searched.resolve();
+        if (pathname.endsWith("/_search")) await Bun.sleep(60_000);
+        const answer = await request(pathname + search, { method: incoming.method });
+        return Response.json(answer.body, { status: answer.status });
+      },
+    });
+    const child = spawnKonn(["verify", "--topic", name, "--index", name], {
+      cwd: folder.path,
+      environment: { ...environment, TMPDIR: own.path, KONN_OPENSEARCH_URL: proxy.url.origin },
+    });
+    await searched.promise;
+    child.kill("SIGKILL");
+    await child.exited;
+    expect(readdirSync(own.path)).toEqual([]);
+  });
+
+  test("documents of events that the topic has let go are unverifiable, and stay", async () => {
+    const name = await syncedSample();
+    const before = await documentsOf(name);
+    const { kafkaClient } = await import("./topic_reader.ts");
+    const admin = (await kafkaClient()).admin();
+    await admin.connect();
+    const offsets = await admin.fetchTopicOffsets(name);
+    const cut = offsets.map(({ partition, high }) => ({
+      partition,
+      offset: String(Math.floor(Number(high) / 2)),
+    }));
+    await admin.deleteTopicRecords({ topic: name, partitions: cut });
+    await admin.disconnect();
+    const { exitCode, report, stderr } = await verify(name, "--repair");
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("let go of events");
+    expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, repaired: 0 });
+    expect(report.expired).toBe(cut.reduce((sum, { offset }) => sum + Number(offset), 0));
+    expect(report.unverifiable).toBeGreaterThan(0);
+    expect(report.ids.unverifiable).toHaveLength(report.unverifiable);
+    expect(sourcesOf(await documentsOf(name))).toEqual(sourcesOf(before));
+    const { stdout } = await run("verify", "--topic", name, "--index", name);
+    expect(stdout).toContain(`${name} equals what its topic still holds: 82 documents`);
+    expect(stdout).toContain("  unverifiable  ");
   });
 
   test.each([

@@ -22,6 +22,8 @@ export function message(sequence: bigint, key: string, value: string | null): Me
 
 export interface MemorySourceOptions {
   readonly lanes: Readonly<Record<Lane, readonly Message[]>>;
+  /** Where a lane begins that has lost its first messages: it says so with a batch of none. */
+  readonly starts?: Readonly<Record<Lane, bigint>>;
   readonly batchCount?: number;
   readonly identity?: Identity;
   /** Stays open at the end until it is stopped. */
@@ -53,9 +55,13 @@ export class MemorySource implements Source {
   }
 
   async *read({ from, stop, maxEventsCount = Infinity }: ReadOptions): AsyncIterable<Batch> {
-    const { lanes, batchCount = 2, follow } = this.#options;
+    const { lanes, starts = {}, batchCount = 2, follow } = this.#options;
     let left = maxEventsCount;
     for (const [lane, list] of Object.entries(lanes)) {
+      const start = starts[lane];
+      if (start !== undefined && !from.has(lane)) {
+        yield { ...batchOf(lane, [], "0"), nextSequence: start };
+      }
       for (let at = Number(from.get(lane) ?? 0); at < list.length && left > 0;) {
         if (stop.aborted) return;
         const messages = list.slice(at, at + Math.min(batchCount, left));

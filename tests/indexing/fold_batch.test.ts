@@ -106,13 +106,21 @@ describe("foldBatch() does", () => {
       {
         sequence: 11n,
         line: 2,
-        key: long,
+        key: `${long.slice(0, 512)}…`,
         code: "KEY_TOO_LONG",
         reason: "The key has more than 512 bytes, and no document can have such an id",
       },
       expect.objectContaining({ sequence: 12n, code: "KEY_TOO_LONG" }),
     ]);
     expect(result.mutations.map(({ key }) => Buffer.byteLength(key))).toEqual([512]);
+  });
+
+  test("name no more of a giant key than a person reads", () => {
+    const giant = "k".repeat(1_000_000);
+    const notJson = { key: giant, value: 1 };
+    for (const { key = "" } of foldBatch(batchOf(upsert(giant, "1"), notJson)).rejections) {
+      expect(key).toBe(`${"k".repeat(512)}…`);
+    }
   });
 
   test("reject what the decoder refuses, naming place and key and nothing of the content", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { entityDocument } from "../../core/konnect/entity_document.ts";
 import type { RowValue } from "../../core/cdc/change.ts";
-import type { JsonObject } from "../../core/cdc/json.ts";
+import type { JsonObject } from "../../core/base/json.ts";
 
 const KEY = "c/cp/o/service/id";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { decodeChange } from "../../core/cdc/decode.ts";
-import type { JsonObject, JsonValue } from "../../core/cdc/json.ts";
+import type { JsonObject, JsonValue } from "../../core/base/json.ts";
 import { entityDocument } from "../../core/konnect/entity_document.ts";
 import { KNOWN_TYPES } from "../../core/konnect/entity_types.ts";
 import { bytesOf, readCapture } from "../cdc/captures.ts";

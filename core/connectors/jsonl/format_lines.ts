@@ -1,5 +1,6 @@
+import { shownKey } from "../../base/shown_key.ts";
+import { releaseBeforeGiantText } from "../../base/release_memory.ts";
 import type { Batch, Message, Rejection, WriteReport } from "../../connector/mod.ts";
-import { releaseBeforeGiant } from "./giant_lines.ts";
 import { BOM, isBlank } from "./line_reader.ts";
 import type { LineFormat } from "./position.ts";
 import { formatRecordLine } from "./record_line.ts";
@@ -21,7 +22,7 @@ export function formatBatch({ messages }: Batch, format: LineFormat): FormattedB
 
 function formatRecords(messages: readonly Message[]): FormattedBatch {
   const lines = messages.map((message) => {
-    releaseBeforeGiant(message.value?.length ?? 0);
+    releaseBeforeGiantText(message.value?.length ?? 0);
     return `${formatRecordLine(message)}\n`;
   });
   const report = { written: messages.length, deleted: 0, skipped: {}, rejections: [] };
@@ -57,7 +58,7 @@ function notOneLine({ sequence, line, key }: Message, fault: string): Rejection 
   return {
     sequence,
     line,
-    ...(key && { key: Buffer.from(key).toString() }),
+    key: shownKey(key),
     code: "VALUE_NOT_ONE_LINE",
     reason: `The value ${fault}, which an event line cannot hold; use --format record`,
   };

@@ -1,8 +1,9 @@
+import { releaseBeforeGiantText } from "../../base/release_memory.ts";
 import { isUtf8 } from "node:buffer";
 import { eventKey, rowKey } from "../../cdc/event_key.ts";
-import { isJsonObject, type JsonValue, parseJson, unwrapSchema } from "../../cdc/json.ts";
+import { isJsonObject, type JsonValue } from "../../base/json.ts";
+import { parseJson, unwrapSchema } from "../../cdc/json.ts";
 import { type Message, NO_TIMESTAMP, type Rejection } from "../../connector/mod.ts";
-import { releaseBeforeGiant } from "./giant_lines.ts";
 import { type Line, MAX_LINE_BYTES } from "./line_splitter.ts";
 import type { LineFormat } from "./position.ts";
 import type { SecretLines } from "./secret_lines.ts";
@@ -63,7 +64,7 @@ export class LineReader {
     const bytes = trimLine(line.bytes, line.start === 0);
     if (isBlank(bytes)) return { kind: "skipped", reason: "blank_line" };
     if (!isUtf8(bytes)) return rejected(line, "LINE_NOT_UTF8");
-    releaseBeforeGiant(bytes.length);
+    releaseBeforeGiantText(bytes.length);
     const parsed = parseJson(bytes.toString());
     if (!parsed.ok) {
       return rejected(line, parsed.problem === "too_deep" ? "LINE_TOO_DEEP" : "LINE_NOT_JSON");

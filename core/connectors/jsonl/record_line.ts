@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { isJsonObject, type JsonObject, type JsonValue } from "../../cdc/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import { type Header, type Message, NO_TIMESTAMP, type Origin } from "../../connector/mod.ts";
 
 /**

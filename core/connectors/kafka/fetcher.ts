@@ -1,9 +1,9 @@
+import { releaseGiant } from "../../base/release_memory.ts";
 import { KonnError, messageOf } from "../../base/errors.ts";
 import type { Batch } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { unreachableError, type KafkaClient } from "./client.ts";
 import { fetchRequest, type FetchedPartition } from "./fetch_request.ts";
-import { releaseBuffer } from "./giant_buffers.ts";
 import { LeaderRouter } from "./leader_router.ts";
 import type { PartitionCursor } from "./partition_cursor.ts";
 import { ERROR_CODES, isTransient, ProtocolError } from "./protocol_error.ts";
@@ -168,7 +168,7 @@ export class Fetcher {
       if (batch !== undefined) yield batch;
     }
     for (const absent of waiting) absent.isBusy = false;
-    releaseBuffer(totalBytes);
+    releaseGiant(totalBytes);
   }
 
   /** With `isSurelyEmpty`, no records means that there are none, not that others came first. */

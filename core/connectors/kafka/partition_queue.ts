@@ -1,6 +1,6 @@
+import { releaseGiant } from "../../base/release_memory.ts";
 import { NO_TIMESTAMP, type Message } from "../../connector/mod.ts";
 import type { Compression } from "./compression.ts";
-import { releaseBuffer } from "./giant_buffers.ts";
 import type { Routed } from "./leader_router.ts";
 import type { ProducerSession } from "./producer_session.ts";
 import { encodeRecordBatch, type OutgoingRecord } from "./record_batch.ts";
@@ -106,7 +106,7 @@ export class PartitionQueue implements Routed {
   #takeBatch(): readonly PendingRecord[] {
     const { records = [], encoded } = this.#batch ?? {};
     this.#batch = undefined;
-    releaseBuffer(encoded?.length ?? 0);
+    releaseGiant(encoded?.length ?? 0);
     return records;
   }
 

@@ -118,7 +118,7 @@ export class Topics {
     if (was === is || was === null || was === undefined) return;
     throw new KonnError(`Cannot go on: ${what} was ${String(was)} and is ${String(is)} now`, {
       code: "KAFKA_TOPIC_CHANGED",
-      hint: "The positions of this run mean nothing there. Start over with --from-beginning.",
+      hint: "The positions of this run mean nothing there. Start over: sync and pipe --from-beginning, replay --again.",
     });
   }
 

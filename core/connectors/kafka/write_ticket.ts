@@ -1,8 +1,7 @@
+import { shownKey } from "../../base/shown_key.ts";
 import type { Counts, Message, Rejection, WriteReport } from "../../connector/mod.ts";
 
 const NOTHING_SKIPPED: Counts = {};
-/** A longer key would say no more to a person. */
-const MAX_SHOWN_KEY_BYTES = 512;
 
 /** One call of `write`: counts its messages down as their fate becomes known. */
 export class WriteTicket {
@@ -43,14 +42,5 @@ export class WriteTicket {
       skipped: NOTHING_SKIPPED,
       rejections: this.#rejections.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1)),
     });
-  }
-}
-
-function shownKey(key: Uint8Array | null): string | undefined {
-  if (key === null || key.length > MAX_SHOWN_KEY_BYTES) return undefined;
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(key);
-  } catch {
-    return undefined;
   }
 }

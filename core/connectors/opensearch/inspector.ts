@@ -15,11 +15,27 @@ import {
   unreachable,
 } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
+import { INDEX_FORMAT, LIVE_FILTER } from "./mapping.ts";
 import { documentSource } from "./pending_document.ts";
+import { writerAliasOf } from "./index_family.ts";
 
 /** Documents of at most some tens of KiB: a page stays well below 32 MiB. */
 const PAGE_DOCUMENTS_COUNT = 1_000;
 const SCROLL_KEPT = "2m";
+
+/** JSON numbers are exact below this. konn's own versions never come near it. */
+const VERSIONS_END = 2n ** 53n;
+
+/**
+ * Finds every document and marks those that readers see, by the very filter of the alias: what
+ * OpenSearch takes for false is its own affair ("false" is).
+ */
+const LIVE_MARK = "live";
+const MARKED_DOCUMENTS = {
+  bool: {
+    should: [{ match_all: {} }, { bool: { filter: LIVE_FILTER, _name: LIVE_MARK } }],
+  },
+} as const;
 
 export interface OpenSearchInspectorOptions extends OpenSearchConnection {
   /** The alias that everybody reads. */
@@ -28,7 +44,8 @@ export interface OpenSearchInspectorOptions extends OpenSearchConnection {
 
 /**
  * Looks into the index behind an alias. It reads the index itself, since the alias hides tombstones.
- * Errors: `OPENSEARCH_UNREACHABLE`, `INDEX_NOT_FOUND`, `INDEX_NOT_OURS`, `OPENSEARCH_REFUSED`.
+ * Errors: `OPENSEARCH_UNREACHABLE`, `INDEX_NOT_FOUND`, `INDEX_NOT_OURS`, `INDEX_FORMAT_UNKNOWN`,
+ * `INDEX_INCOMPLETE`, `INDEX_REPLACED`, `OPENSEARCH_REFUSED`.
  */
 export function createOpenSearchInspector(options: OpenSearchInspectorOptions): IndexInspector {
   return new OpenSearchInspector(options);
@@ -48,11 +65,40 @@ class OpenSearchInspector implements IndexInspector {
     const client = await OpenSearchClient.create(this.#options);
     this.#client = client;
     await client.identify(signal);
-    const [index] = await new IndexAdmin(client, signal).find(alias);
+    const [index, ...others] = await new IndexAdmin(client, signal).find(alias);
     if (!index) throw notFound(alias);
-    if (!index.meta || index.name === alias) throw notOurs(alias);
-    this.#indexName = index.name;
-    return { source: index.meta.source, truncatedAtLsn: index.meta.truncatedAtLsn };
+    if (index.name === alias) throw notOurs(alias, "it is an index and not an alias of konn's");
+    const { meta, name } = index;
+    if (others.length > 0) throw notOurs(alias, `it stands for ${others.length + 1} indexes`);
+    if (meta?.alias !== alias) throw notOurs(alias, `konn did not make ${name} for it`);
+    if (meta.konn > INDEX_FORMAT) throw unknownFormat(alias, meta.konn);
+    this.#indexName = name;
+    await this.#refuseAnotherView(signal);
+    return { source: meta.source, truncatedAtLsn: meta.truncatedAtLsn };
+  }
+
+  async confirm(signal: AbortSignal): Promise<void> {
+    const { index: alias } = this.#options;
+    const found = await new IndexAdmin(this.#open(), signal).find(alias);
+    const names = found.map(({ name }) => name);
+    if (names.length !== 1 || names[0] !== this.#indexName) throw replaced(alias);
+    await this.#refuseAnotherView(signal);
+  }
+
+  /** What readers see is the index through its alias: that must hide tombstones, and only these. */
+  async #refuseAnotherView(signal: AbortSignal): Promise<void> {
+    const { index: alias } = this.#options;
+    const path = `/${this.#path()}/_alias/${encodeURIComponent(alias)}`;
+    const { status, body } = await this.#ask({ method: "GET", path }, signal);
+    if (status === 404) throw replaced(alias);
+    if (status !== 200) throw refused(status, body);
+    const { aliases } = recordOf(recordOf(body)[this.#indexName]);
+    const { filter, search_routing: routing } = recordOf(recordOf(aliases)[alias]);
+    if (JSON.stringify(filter) === JSON.stringify(LIVE_FILTER) && routing === undefined) return;
+    throw new KonnError(`Cannot look into ${alias}: the alias has not the filter of konn's`, {
+      code: "INDEX_NOT_OURS",
+      hint: "Somebody has changed the alias, so that its readers see something else than the index holds. Build it anew: konn sync --from-beginning.",
+    });
   }
 
   async *documents(signal: AbortSignal): AsyncGenerator<readonly InspectedDocument[]> {
@@ -65,22 +111,26 @@ class OpenSearchInspector implements IndexInspector {
           size: PAGE_DOCUMENTS_COUNT,
           version: true,
           sort: ["_doc"],
-          query: { match_all: {} },
+          track_total_hits: true,
+          query: MARKED_DOCUMENTS,
         },
       },
       signal,
     );
     const scrollId = String(recordOf(page)["_scroll_id"]);
+    let leftCount = totalOf(page);
     try {
       for (let documents = hitsOf(page); documents.length > 0; documents = hitsOf(page)) {
+        leftCount -= documents.length;
         yield documents;
         const body = { scroll: SCROLL_KEPT, scroll_id: scrollId };
         page = await this.#must({ method: "POST", path: "/_search/scroll", body }, signal);
       }
+      if (leftCount !== 0) throw incomplete();
     } finally {
-      const request = { method: "DELETE", path: "/_search/scroll", body: { scroll_id: scrollId } };
+      const body = { scroll_id: scrollId };
       await this.#open()
-        .request({ ...request, method: "DELETE" })
+        .request({ method: "DELETE", path: "/_search/scroll", body })
         .catch(() => undefined);
     }
   }
@@ -89,10 +139,12 @@ class OpenSearchInspector implements IndexInspector {
     let takenCount = 0;
     for (const { key, version, document } of repairs) {
       const source = documentSource(document, new Date());
-      const query = `version=${version}&version_type=external`;
-      const path = `/${this.#path()}/_doc/${encodeURIComponent(key)}?${query}`;
+      // By the index's own alias, which it loses when it is replaced: see writerAliasOf.
+      const query = `version=${version}&version_type=external&require_alias=true`;
+      const path = `/${this.#writerPath()}/_doc/${encodeURIComponent(key)}?${query}`;
       const answer = await this.#ask({ method: "PUT", path, body: source }, signal);
       if (answer.status === 200 || answer.status === 201) takenCount += 1;
+      else if (answer.status === 404) throw replaced(this.#options.index);
       else if (answer.status !== 409) throw refused(answer.status, answer.body);
     }
     return takenCount;
@@ -125,6 +177,10 @@ class OpenSearchInspector implements IndexInspector {
     return encodeURIComponent(this.#indexName);
   }
 
+  #writerPath(): string {
+    return encodeURIComponent(writerAliasOf(this.#indexName));
+  }
+
   #open(): OpenSearchClient {
     if (this.#client) return this.#client;
     throw new KonnError("Cannot look into the index: it was not opened", {
@@ -146,13 +202,18 @@ function hitsOf(page: unknown): readonly InspectedDocument[] {
   return hits.map(documentOf);
 }
 
+function totalOf(page: unknown): number {
+  return Number(recordOf(recordOf(recordOf(page)["hits"])["total"])["value"]);
+}
+
 function documentOf(hit: unknown): InspectedDocument {
-  const { _id: key, _version: version, _source: source } = recordOf(hit);
-  const { deleted, deleted_at: _deletedAt, ...content } = recordOf(source);
+  const { _id: key, _version: version, _source: source, matched_queries: marks } = recordOf(hit);
+  const isDeleted = !(Array.isArray(marks) && marks.includes(LIVE_MARK));
+  const { deleted: _deleted, ...content } = recordOf(source);
   return {
     key: String(key),
-    version: BigInt(Number(version)),
-    isDeleted: deleted !== false,
+    version: Number.isSafeInteger(version) ? BigInt(Number(version)) : VERSIONS_END,
+    isDeleted,
     content,
   };
 }
@@ -165,10 +226,24 @@ function notFound(alias: string): KonnError {
   });
 }
 
-function notOurs(alias: string): KonnError {
-  return new KonnError(`Cannot look into ${alias}: it is not an alias that konn has made`, {
+function notOurs(alias: string, state: string): KonnError {
+  return new KonnError(`Cannot look into ${alias}: ${state}`, {
     code: "INDEX_NOT_OURS",
     hint: "Name another one with --index.",
+  });
+}
+
+function unknownFormat(alias: string, format: number): KonnError {
+  return new KonnError(`Cannot look into ${alias}: its index has format ${format}`, {
+    code: "INDEX_FORMAT_UNKNOWN",
+    hint: "Use the konn that made it, or another --index.",
+  });
+}
+
+function replaced(alias: string): KonnError {
+  return new KonnError(`Cannot go on with ${alias}: it stands for another index by now`, {
+    code: "INDEX_REPLACED",
+    hint: "It was built anew meanwhile, or moved by hand. Run konn verify once more; where that says the same, konn sync.",
   });
 }
 

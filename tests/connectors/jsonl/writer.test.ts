@@ -87,6 +87,13 @@ describe("write() of event lines", () => {
     );
   });
 
+  test("names no more of a giant key than a person reads", async () => {
+    using folder = new TemporaryFolder();
+    const giant = { key: Buffer.alloc(1_000_000, "k") };
+    const report = await writeOnce(folder.file("out.jsonl"), batchOf(message("a\nb", giant)));
+    expect(report.rejections[0]?.key).toBe(`${"k".repeat(512)}…`);
+  });
+
   test("writes what reading gives back", async () => {
     using folder = new TemporaryFolder();
     const path = folder.file("out.jsonl");

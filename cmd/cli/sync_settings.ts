@@ -1,0 +1,19 @@
+import type { SettingName } from "../../core/config/mod.ts";
+import { TRANSFER_SETTINGS } from "./transfer.ts";
+
+/** The settings of `konn sync`, which the commands that ask about it take as well. */
+export const SYNC_SETTINGS = [
+  "brokers",
+  "topic",
+  "opensearch-url",
+  "index",
+  "from-beginning",
+  "accept-loss",
+  "keep",
+  "until-end",
+  "skip-types",
+  "on-truncate",
+  "keep-tombstones",
+  "dry-run",
+  ...TRANSFER_SETTINGS,
+] as const satisfies readonly SettingName[];
