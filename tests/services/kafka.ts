@@ -76,12 +76,13 @@ export async function startLocalKafka(options: StartOptions): Promise<KafkaServi
   return await startOnFreePorts(options.port, async (port, controllerPort) => {
     const settings = { ...listeners(port, controllerPort), ...options.settings };
     const jvmFlags = useClassCache(installation);
-    const server = await startNode(installation, settings, jvmFlags);
+    const server = await startNode(installation, { settings, jvmFlags });
     return Object.assign(server, { brokers: `${LOOPBACK}:${port}` });
   });
 }
 
-async function installKafka(): Promise<Installation> {
+/** The installation that every Kafka node of this user runs from. */
+export async function installKafka(): Promise<Installation> {
   return await install({
     name: `kafka-${VERSION}`,
     title: TITLE,
@@ -90,7 +91,10 @@ async function installKafka(): Promise<Installation> {
     inputs: HEAP_FLAGS,
     train: async (installation) => {
       const node = await startOnFreePorts(undefined, (port, controllerPort) =>
-        startNode(installation, listeners(port, controllerPort), makeClassCache(installation)),
+        startNode(installation, {
+          settings: listeners(port, controllerPort),
+          jvmFlags: makeClassCache(installation),
+        }),
       );
       await node.stop(MAKE_CLASS_CACHE_TIMEOUT_MS);
     },
@@ -110,11 +114,25 @@ function listeners(port: number, controllerPort: number): Record<string, string>
   };
 }
 
-async function startNode(
+/** What tells one node from another. */
+export interface KafkaNodeOptions {
+  /** Lines of server.properties; they win over those for tests. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly jvmFlags: readonly string[];
+  /** How a node of several is formatted; without it the node is alone in a new cluster. */
+  readonly format?: {
+    readonly clusterId: string;
+    /** All of `ID@HOST:PORT:DIRECTORY_ID`, the same for every node. */
+    readonly initialControllers: readonly string[];
+  };
+}
+
+/** Formats the storage of a new node and starts it. */
+export async function startNode(
   installation: Installation,
-  settings: Readonly<Record<string, string>>,
-  jvmFlags: readonly string[],
+  options: KafkaNodeOptions,
 ): Promise<LocalServer> {
+  const { settings, jvmFlags, format } = options;
   const folder = mkdtempSync(join(tmpdir(), "konn-kafka-"));
   const properties = join(folder, "server.properties");
   const all = { ...KAFKA_TEST_SETTINGS, "log.dirs": join(folder, "data"), ...settings };
@@ -123,10 +141,12 @@ async function startNode(
 
   const java = join(installation.jdk.home, "bin", "java");
   const common = [...HEAP_FLAGS, ...LOG_FLAGS, "-cp", classPath(installation.folder)];
-  const format = ["kafka.tools.StorageTool", "format", "--standalone"];
-  format.push("--cluster-id", newClusterId(), "--config", properties);
+  const storageTool = ["kafka.tools.StorageTool", "format", "--config", properties];
+  storageTool.push("--cluster-id", format?.clusterId ?? newClusterId());
+  if (format === undefined) storageTool.push("--standalone");
+  else storageTool.push("--initial-controllers", format.initialControllers.join(","));
   const cached = useClassCache(installation);
-  await run([java, "-XX:TieredStopAtLevel=1", ...cached, ...common, ...format], { folder });
+  await run([java, "-XX:TieredStopAtLevel=1", ...cached, ...common, ...storageTool], { folder });
   return await LocalServer.start({
     title: TITLE,
     folder,
@@ -138,7 +158,12 @@ async function startNode(
 
 /** A new cluster each time, as its clients must notice when they meet another one. */
 export function newClusterId(): string {
+  return newUuid();
+}
+
+/** A random id as Kafka writes it. */
+export function newUuid(): string {
   const id = randomBytes(16).toString("base64url");
   // The tool would take a leading dash for an option.
-  return id.startsWith("-") ? newClusterId() : id;
+  return id.startsWith("-") ? newUuid() : id;
 }

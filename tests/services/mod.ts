@@ -6,6 +6,13 @@
  * JDK of this machine, installed once by Maven. No server outlives the process that started it.
  */
 
+export {
+  startKafkaCluster,
+  type KafkaCluster,
+  type KafkaClusterOptions,
+  type KafkaNode,
+} from "./kafka_cluster.ts";
 export type { KafkaService, OpenSearchService, Service, StartOptions } from "./service.ts";
 export { sharedServices, type SharedServices } from "./shared.ts";
 export { startKafka, startOpenSearch } from "./start.ts";
+export { TcpProxy, type TcpProxyOptions } from "./tcp_proxy.ts";

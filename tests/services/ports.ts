@@ -36,6 +36,13 @@ export async function freePort(): Promise<number> {
   });
 }
 
+/** That many different random ports, each free at this moment. */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
+}
+
 /**
  * Starts a server on a port for clients (the wanted one, else a random one) and a port for its own
  * use. Another process may take a port after it was found free: `start` throws PORT_TAKEN then,
@@ -46,9 +53,16 @@ export async function startOnFreePorts<T>(
   start: (port: number, innerPort: number) => Promise<T>,
 ): Promise<T> {
   if (wantedPort !== undefined && !(await isFree(wantedPort))) throw portTaken(wantedPort);
+  return await retryOnTakenPort(async () =>
+    start(wantedPort ?? (await freePort()), await freePort()),
+  );
+}
+
+/** Starts again, up to five times, while `start` throws PORT_TAKEN: it is to choose other ports. */
+export async function retryOnTakenPort<T>(start: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await start(wantedPort ?? (await freePort()), await freePort());
+      return await start();
     } catch (error) {
       const isTaken = error instanceof KonnError && error.code === "PORT_TAKEN";
       if (!isTaken || attempt === STARTS_COUNT) throw error;

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Batch, Message } from "../../../core/connector/mod.ts";
 import { createKafkaSource } from "../../../core/connectors/kafka/consumer.ts";
-import { type KafkaService, startKafka } from "../../services/mod.ts";
+import { type KafkaService, startKafka, TcpProxy } from "../../services/mod.ts";
 import { freePort } from "../../services/ports.ts";
-import { CuttingProxy } from "./cutting_proxy.ts";
 import {
   batchOf,
   consume,
@@ -22,15 +21,14 @@ import {
 
 /** A Kafka of our own, which tells its clients to come through the proxy. */
 let kafka: KafkaService;
-let proxy: CuttingProxy;
+let proxy: TcpProxy;
 let brokers: string[];
 let kafkaPort: number;
 
 beforeAll(async () => {
   kafkaPort = await freePort();
-  const proxyPort = await freePort();
-  brokers = [`127.0.0.1:${proxyPort}`];
-  proxy = new CuttingProxy(proxyPort, kafkaPort);
+  proxy = await TcpProxy.start({ upstreamPort: kafkaPort });
+  brokers = [proxy.address];
   const settings = { "advertised.listeners": `PLAINTEXT://${brokers.join(",")}` };
   kafka = await startKafka({ port: kafkaPort, settings });
 }, 120_000);
@@ -45,18 +43,18 @@ test("write() does deliver each message once, in order, over cut connections", a
   const observer = new RecordingObserver();
   await using sink = await openSink({ brokers, topic, partitionsCount: 3, observer });
   const cuts = setInterval(() => proxy.cut(), 40);
-  const cutsSoFar = () => proxy.cutsCount - cutsBefore;
   const cutsBefore = proxy.cutsCount;
   let count = 0;
   const writes: Promise<unknown>[] = [];
-  for (const endMs = Date.now() + 4_000; Date.now() < endMs || cutsSoFar() <= 20; count += 300) {
+  // How many cuts meet a connection in a second depends on what else the machine does.
+  const hasSuffered = (): boolean => proxy.cutsCount - cutsBefore > 20 && observer.retriesCount > 5;
+  for (const endMs = Date.now() + 40_000; !hasSuffered() && Date.now() < endMs; count += 300) {
     writes.push(sink.write(batchOf(numbered(300, count, "x".repeat(2_000))), NEVER));
     if (writes.length > 4) await writes.shift();
   }
   clearInterval(cuts);
   await Promise.all(writes);
-  expect(cutsSoFar()).toBeGreaterThan(20);
-  expect(observer.retriesCount).toBeGreaterThan(5);
+  expect(hasSuffered()).toBe(true);
   await expectEachOnceInOrder(topic, count);
 }, 60_000);
 
