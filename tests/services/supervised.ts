@@ -8,7 +8,7 @@ export interface SupervisedCommand {
   readonly command: readonly string[];
   /** Variables in addition to the inherited ones. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** The working folder; removed by the supervisor when this process is gone. */
+  /** The working folder; removed when this process is gone before the command has ended. */
   readonly folder: string;
   /** The file that both output streams are appended to. */
   readonly log: string;
