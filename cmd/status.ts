@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
+import { KAFKA_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
+import { connectionSecurity } from "./cli/security.ts";
 
 export const command = declareCommand({
   name: "status",
   description: "Show how far each run has come, its lag and its dead letters",
-  settings: ["brokers", "topic", "opensearch-url", "index"],
+  settings: ["brokers", "topic", "opensearch-url", "index", ...KAFKA_SECURITY_SETTINGS],
   examples: [
     { description: "Everything that ran with this state folder", command: "konn status" },
     {
@@ -22,6 +24,7 @@ export const command = declareCommand({
       observer: SILENT_OBSERVER,
       brokers: settings.brokers,
       openSearchUrl: settings["opensearch-url"],
+      security: connectionSecurity(settings),
       follow: false,
       compression: "none",
       existing: "refuse",

@@ -1,4 +1,6 @@
+import { KAFKA_SECURITY_SETTINGS, OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
+import { connectionSecurity } from "./cli/security.ts";
 import type { RunSummary } from "../core/pipeline/mod.ts";
 import { transfer, type TransferOptions, TRANSFER_SETTINGS } from "./cli/transfer.ts";
 
@@ -16,6 +18,8 @@ export const command = declareCommand({
     "on-truncate",
     "keep-tombstones",
     "dry-run",
+    ...KAFKA_SECURITY_SETTINGS,
+    ...OPENSEARCH_SECURITY_SETTINGS,
     ...TRANSFER_SETTINGS,
   ],
   examples: [
@@ -38,6 +42,7 @@ export const command = declareCommand({
       connectors: {
         brokers: settings.brokers,
         openSearchUrl: settings["opensearch-url"],
+        security: connectionSecurity(settings, settings),
         skipTypes: settings["skip-types"],
         keepTombstonesMs: settings["keep-tombstones"],
         onTruncate,

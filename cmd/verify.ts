@@ -2,7 +2,9 @@ import { formatCount, formatSeconds } from "../core/base/format.ts";
 import type { VerifyOptions, VerifyReport } from "../core/check/verify_index.ts";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { createRunObserver, type Logger } from "../core/observe/observer.ts";
+import { KAFKA_SECURITY_SETTINGS, OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand, type Interrupt } from "./cli/declare.ts";
+import { connectionSecurity } from "./cli/security.ts";
 
 export const command = declareCommand({
   name: "verify",
@@ -17,6 +19,8 @@ export const command = declareCommand({
     "wait",
     "repair",
     "limit",
+    ...KAFKA_SECURITY_SETTINGS,
+    ...OPENSEARCH_SECURITY_SETTINGS,
   ],
   examples: [
     { description: "Exit code 0 when they are equal, 1 when not", command: "konn verify" },
@@ -30,6 +34,7 @@ export const command = declareCommand({
       observer: createRunObserver(terminal.log),
       brokers: settings.brokers,
       openSearchUrl: settings["opensearch-url"],
+      security: connectionSecurity(settings, settings),
       follow: false,
       compression: "none",
       existing: "refuse",

@@ -1,6 +1,7 @@
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import {
   COMMON_SETTINGS,
+  isEnvironmentOnly,
   type RawValue,
   type Setting,
   type SettingName,
@@ -75,7 +76,8 @@ export function declareCommand<const Name extends SettingName>(
   declaration: Declaration<Name>,
 ): KonnCommand {
   const { name, description, positionals = [], examples } = declaration;
-  const settings = [...declaration.settings, ...COMMON_SETTINGS];
+  // A setting may belong to both services.
+  const settings = [...new Set([...declaration.settings, ...COMMON_SETTINGS])];
   const definition = defineCommand({
     meta: { name, description },
     args: { ...positionalArgs(positionals), ...settingArgs(settings) },
@@ -113,7 +115,8 @@ function positionalArgs(positionals: readonly Positional[]): ArgsDef {
 }
 
 function settingArgs(settings: readonly SettingName[]): ArgsDef {
-  return Object.fromEntries(settings.map((name) => [name, settingArg(SETTINGS[name])]));
+  const flags = settings.filter((name) => !isEnvironmentOnly(name));
+  return Object.fromEntries(flags.map((name) => [name, settingArg(SETTINGS[name])]));
 }
 
 function settingArg({ placeholder, description }: Setting<unknown>): ArgsDef[string] {

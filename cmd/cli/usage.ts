@@ -1,5 +1,8 @@
 import {
   COMMON_SETTINGS,
+  isEnvironmentOnly,
+  KAFKA_SECURITY_SETTINGS,
+  OPENSEARCH_SECURITY_SETTINGS,
   type Setting,
   type SettingName,
   SETTINGS,
@@ -9,7 +12,11 @@ import type { KonnCommand } from "./declare.ts";
 /** The help of one command, within 80 columns. */
 export function commandUsage(command: KonnCommand): string {
   const { name, description, positionals, settings, examples } = command;
-  const own = settings.filter((setting) => !isCommon(setting));
+  const own = settings.filter((setting) => !isCommon(setting) && !isSecurity(setting));
+  const order = Object.keys(SETTINGS);
+  const security = settings
+    .filter(isSecurity)
+    .toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
   const places = positionals.map((p) =>
     p.required ? p.name.toUpperCase() : `[${p.name.toUpperCase()}]`,
   );
@@ -21,6 +28,14 @@ export function commandUsage(command: KonnCommand): string {
       positionals.map((p) => [p.name.toUpperCase(), p.description]),
     ),
     titled("Flags", own.map(settingRow)),
+    titled(
+      "Flags for TLS and users (docs/security.md)",
+      security.filter((setting) => !isEnvironmentOnly(setting)).map(settingRow),
+    ),
+    titled(
+      "Variables for secrets, which have no flag",
+      security.filter(isEnvironmentOnly).map(secretRow),
+    ),
     titled("Common flags", [...COMMON_SETTINGS.map(settingRow), ["--help", "this text"]]),
     titled("Examples", []) +
       examples.map(({ description: what, command: line }) => `  # ${what}\n  ${line}`).join("\n"),
@@ -56,6 +71,10 @@ function settingRow(name: SettingName): [string, string] {
   return [label, `${setting.description}${fallback}`];
 }
 
+function secretRow(name: SettingName): [string, string] {
+  return [variableOf(name), SETTINGS[name].description];
+}
+
 const LABEL_COLUMNS_COUNT = 26;
 const LINE_COLUMNS_COUNT = 80;
 
@@ -68,7 +87,7 @@ function titled(title: string, rows: readonly (readonly [string, string])[]): st
 function formatRow([label, description]: readonly [string, string]): string {
   const indent = " ".repeat(LABEL_COLUMNS_COUNT);
   const lines = wrap(description, LINE_COLUMNS_COUNT - LABEL_COLUMNS_COUNT);
-  const head = `  ${label}`.padEnd(LABEL_COLUMNS_COUNT);
+  const head = `  ${label} `.padEnd(LABEL_COLUMNS_COUNT);
   const fits = head.length === LABEL_COLUMNS_COUNT;
   return [
     ...(fits ? [] : [`  ${label}`]),
@@ -94,6 +113,10 @@ function sections(parts: readonly string[]): string {
 
 function isCommon(name: SettingName): boolean {
   return COMMON_SETTINGS.some((common) => common === name);
+}
+
+function isSecurity(name: SettingName): boolean {
+  return [...KAFKA_SECURITY_SETTINGS, ...OPENSEARCH_SECURITY_SETTINGS].some((one) => one === name);
 }
 
 function variableOf(name: SettingName): string {

@@ -117,6 +117,7 @@ class OpenSearchInspector implements IndexInspector {
     try {
       return await client.request(request, signal);
     } catch (error) {
+      if (error instanceof KonnError) throw error;
       throw unreachable(client.url, messageOf(error));
     }
   }
