@@ -94,7 +94,10 @@ const KAFKA: Connector = {
       observer,
     });
   },
-  sink: async ({ name, hosts }, { brokers, security, partitionsCount, atLeastOnce, ...options }) => {
+  sink: async (
+    { name, hosts },
+    { brokers, security, partitionsCount, atLeastOnce, ...options },
+  ) => {
     const { createKafkaSink } = await import("./kafka/producer.ts");
     return createKafkaSink({
       ...options,

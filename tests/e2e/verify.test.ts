@@ -139,6 +139,7 @@ describe("konn verify", () => {
       observer: SILENT_OBSERVER,
       brokers: [environment["KONN_BROKERS"] ?? ""],
       openSearchUrl: environment["KONN_OPENSEARCH_URL"] ?? "",
+      security: { kafka: () => ({}), openSearch: () => ({}) },
       follow: false,
       compression: "none",
       existing: "refuse",

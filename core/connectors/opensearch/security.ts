@@ -95,7 +95,7 @@ export function notAccepted(url: string, { credentials, tls }: OpenSearchSecurit
   const places =
     "--opensearch-username, and KONN_OPENSEARCH_PASSWORD or --opensearch-password-file";
   return new KonnError(`Cannot log in to OpenSearch at ${url}: ${state}`, {
-    code: "OPENSEARCH_AUTHENTICATION_FAILED",
+    code: "OPENSEARCH_UNAUTHORIZED",
     hint: hasTold ? `Look at ${places}.` : `Set ${places}.`,
   });
 }
