@@ -1,7 +1,9 @@
 import { KonnError } from "../core/base/errors.ts";
 import { isLines } from "../core/connectors/connector_url.ts";
 import type { Settings } from "../core/config/mod.ts";
+import { KAFKA_SECURITY_SETTINGS, OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
+import { connectionSecurity } from "./cli/security.ts";
 import {
   type ConnectorSettings,
   PRODUCER_SETTINGS,
@@ -27,6 +29,8 @@ const SETTINGS = [
   "keep",
   "until-end",
   "follow",
+  ...KAFKA_SECURITY_SETTINGS,
+  ...OPENSEARCH_SECURITY_SETTINGS,
   ...TRANSFER_SETTINGS,
 ] as const;
 
@@ -57,6 +61,7 @@ export const command = declareCommand({
       connectors: {
         brokers: settings.brokers,
         openSearchUrl: settings["opensearch-url"],
+        security: connectionSecurity(settings, settings),
         ...formats(to, settings.format),
         excludeTypes: settings["exclude-types"],
         skipTypes: settings["skip-types"],

@@ -1,4 +1,6 @@
+import { KAFKA_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
+import { connectionSecurity } from "./cli/security.ts";
 import { oneTopic } from "./cli/one_topic.ts";
 import {
   PRODUCER_SETTINGS,
@@ -21,6 +23,7 @@ export const command = declareCommand({
     "again",
     "follow",
     "exclude-types",
+    ...KAFKA_SECURITY_SETTINGS,
     ...TRANSFER_SETTINGS,
   ],
   examples: [
@@ -42,6 +45,7 @@ export const command = declareCommand({
       connectors: {
         brokers: settings.brokers,
         openSearchUrl: "",
+        security: connectionSecurity(settings),
         readFormat: settings.format,
         excludeTypes: settings["exclude-types"],
         ...producerSettings(settings),

@@ -2,14 +2,16 @@ import { existsSync } from "node:fs";
 import type { StreamIdentity } from "../core/connector/mod.ts";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
+import { KAFKA_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
 import { indexUrl } from "./cli/index_url.ts";
 import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
+import { connectionSecurity } from "./cli/security.ts";
 
 export const command = declareCommand({
   name: "status",
   description: "Show how far each run has come, its lag and its dead letters",
-  settings: ["brokers", "topic", "opensearch-url", "index"],
+  settings: ["brokers", "topic", "opensearch-url", "index", ...KAFKA_SECURITY_SETTINGS],
   idleSettings: SYNC_SETTINGS,
   examples: [
     { description: "Everything that ran with this state folder", command: "konn status" },
@@ -26,6 +28,7 @@ export const command = declareCommand({
       observer: SILENT_OBSERVER,
       brokers: settings.brokers,
       openSearchUrl: settings["opensearch-url"],
+      security: connectionSecurity(settings),
       follow: false,
       compression: "none",
       existing: "refuse",

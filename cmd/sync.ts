@@ -1,4 +1,5 @@
 import { declareCommand } from "./cli/declare.ts";
+import { connectionSecurity } from "./cli/security.ts";
 import type { RunSummary } from "../core/pipeline/mod.ts";
 import { indexUrl } from "./cli/index_url.ts";
 import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
@@ -28,6 +29,7 @@ export const command = declareCommand({
       connectors: {
         brokers: settings.brokers,
         openSearchUrl: settings["opensearch-url"],
+        security: connectionSecurity(settings, settings),
         skipTypes: settings["skip-types"],
         keepTombstonesMs: settings["keep-tombstones"],
         acceptsLoss: settings["accept-loss"],

@@ -2,9 +2,11 @@ import { formatCount, formatSeconds } from "../core/base/format.ts";
 import type { VerifyOptions, VerifyReport } from "../core/check/verify_index.ts";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { createRunObserver, type Logger } from "../core/observe/observer.ts";
+import { KAFKA_SECURITY_SETTINGS, OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand, type Interrupt } from "./cli/declare.ts";
 import { indexUrl } from "./cli/index_url.ts";
 import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
+import { connectionSecurity } from "./cli/security.ts";
 
 export const command = declareCommand({
   name: "verify",
@@ -20,6 +22,8 @@ export const command = declareCommand({
     "repair",
     "limit",
     "dry-run",
+    ...KAFKA_SECURITY_SETTINGS,
+    ...OPENSEARCH_SECURITY_SETTINGS,
   ],
   idleSettings: SYNC_SETTINGS,
   examples: [
@@ -34,6 +38,7 @@ export const command = declareCommand({
       observer: createRunObserver(terminal.log),
       brokers: settings.brokers,
       openSearchUrl: settings["opensearch-url"],
+      security: connectionSecurity(settings, settings),
       follow: false,
       compression: "none",
       existing: "refuse",

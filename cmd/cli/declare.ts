@@ -1,6 +1,7 @@
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import {
   COMMON_SETTINGS,
+  isEnvironmentOnly,
   type RawValue,
   type Setting,
   type SettingName,
@@ -81,7 +82,8 @@ export function declareCommand<const Name extends SettingName>(
   const { name, description, positionals = [], examples } = declaration;
   const used: readonly SettingName[] = declaration.settings;
   const idleSettings = (declaration.idleSettings ?? []).filter((idle) => !used.includes(idle));
-  const settings = [...declaration.settings, ...idleSettings, ...COMMON_SETTINGS];
+  // A setting may belong to both services.
+  const settings = [...new Set([...declaration.settings, ...idleSettings, ...COMMON_SETTINGS])];
   const definition = defineCommand({
     meta: { name, description },
     args: { ...positionalArgs(positionals), ...settingArgs(settings) },
@@ -119,7 +121,8 @@ function positionalArgs(positionals: readonly Positional[]): ArgsDef {
 }
 
 function settingArgs(settings: readonly SettingName[]): ArgsDef {
-  return Object.fromEntries(settings.map((name) => [name, settingArg(SETTINGS[name])]));
+  const flags = settings.filter((name) => !isEnvironmentOnly(name));
+  return Object.fromEntries(flags.map((name) => [name, settingArg(SETTINGS[name])]));
 }
 
 function settingArg({ placeholder, description }: Setting<unknown>): ArgsDef[string] {

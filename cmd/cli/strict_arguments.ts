@@ -1,6 +1,12 @@
 import { KonnError } from "../../core/base/errors.ts";
 import { suggest } from "../../core/base/suggest.ts";
-import { type RawValue, type Setting, SETTINGS } from "../../core/config/mod.ts";
+import {
+  environmentName,
+  isEnvironmentOnly,
+  type RawValue,
+  type Setting,
+  SETTINGS,
+} from "../../core/config/mod.ts";
 import type { KonnCommand } from "./declare.ts";
 
 /** What stands on a command line behind the command's name. */
@@ -34,6 +40,7 @@ function readFlag(
   { rest, flags }: { rest: string[]; flags: Map<string, RawValue> },
 ): void {
   const [, name = "", inline] = /^--([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? [];
+  if (isEnvironmentOnly(name)) throw secretFlag(command, name);
   const setting = findSetting(command, name);
   if (!setting) throw unknownFlag(command, arg.replace(/=.*$/s, ""), name);
   if (flags.has(name)) throw usageError(command, `Cannot use --${name} twice`);
@@ -83,11 +90,21 @@ function arityOf({ positionals }: KonnCommand): string {
 }
 
 function unknownFlag(command: KonnCommand, arg: string, name: string): KonnError {
-  const meant = suggest(name, command.settings);
+  const flags = command.settings.filter((known) => !isEnvironmentOnly(known));
+  const meant = suggest(name, flags);
   return usageError(
     command,
     `Cannot use ${arg}: konn ${command.name} has no such flag`,
     meant && `Did you mean --${meant}?`,
+  );
+}
+
+/** Every user of the machine can read what its processes were started with. */
+function secretFlag(command: KonnCommand, name: string): KonnError {
+  return usageError(
+    command,
+    `Cannot use --${name}: secrets have no flag`,
+    `Set ${environmentName(name)}, or name a file of mode 0600: --${name}-file FILE.`,
   );
 }
 

@@ -1,4 +1,8 @@
-import type { SettingName } from "../../core/config/mod.ts";
+import {
+  KAFKA_SECURITY_SETTINGS,
+  OPENSEARCH_SECURITY_SETTINGS,
+  type SettingName,
+} from "../../core/config/mod.ts";
 import { TRANSFER_SETTINGS } from "./transfer.ts";
 
 /** The settings of `konn sync`, which the commands that ask about it take as well. */
@@ -15,5 +19,7 @@ export const SYNC_SETTINGS = [
   "on-truncate",
   "keep-tombstones",
   "dry-run",
+  ...KAFKA_SECURITY_SETTINGS,
+  ...OPENSEARCH_SECURITY_SETTINGS,
   ...TRANSFER_SETTINGS,
 ] as const satisfies readonly SettingName[];

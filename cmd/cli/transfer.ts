@@ -3,6 +3,7 @@ import { formatCount, formatSeconds } from "../../core/base/format.ts";
 import { KonnError } from "../../core/base/errors.ts";
 import { isLines } from "../../core/connectors/connector_url.ts";
 import type { SettingName, Settings } from "../../core/config/mod.ts";
+import type { ConnectionSecurity } from "../../core/connectors/mod.ts";
 import { createRunObserver } from "../../core/observe/observer.ts";
 import type { Pacer, RunSnapshot, RunSummary } from "../../core/pipeline/mod.ts";
 import type { CommonSettingName, Interrupt } from "./declare.ts";
@@ -65,6 +66,7 @@ export interface TransferOptions {
 export interface ConnectorSettings {
   readonly brokers: readonly string[];
   readonly openSearchUrl: string;
+  readonly security: ConnectionSecurity;
   readonly readFormat?: "event" | "record" | undefined;
   readonly writeFormat?: "event" | "record" | undefined;
   readonly excludeTypes?: readonly string[] | undefined;

@@ -1,5 +1,8 @@
 import {
   COMMON_SETTINGS,
+  isEnvironmentOnly,
+  KAFKA_SECURITY_SETTINGS,
+  OPENSEARCH_SECURITY_SETTINGS,
   type Setting,
   type SettingName,
   SETTINGS,
@@ -9,7 +12,13 @@ import type { KonnCommand } from "./declare.ts";
 /** The help of one command, within 80 columns. */
 export function commandUsage(command: KonnCommand): string {
   const { name, description, positionals, settings, idleSettings, examples } = command;
-  const own = settings.filter((setting) => !isCommon(setting) && !idleSettings.includes(setting));
+  const own = settings.filter(
+    (setting) => !isCommon(setting) && !isSecurity(setting) && !idleSettings.includes(setting),
+  );
+  const order = Object.keys(SETTINGS);
+  const security = settings
+    .filter((setting) => isSecurity(setting) && !idleSettings.includes(setting))
+    .toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
   const places = positionals.map((p) =>
     p.required ? p.name.toUpperCase() : `[${p.name.toUpperCase()}]`,
   );
@@ -21,6 +30,14 @@ export function commandUsage(command: KonnCommand): string {
       positionals.map((p) => [p.name.toUpperCase(), p.description]),
     ),
     titled("Flags", own.map(settingRow)),
+    titled(
+      "Flags for TLS and users (docs/security.md)",
+      security.filter((setting) => !isEnvironmentOnly(setting)).map(settingRow),
+    ),
+    titled(
+      "Variables for secrets, which have no flag",
+      security.filter(isEnvironmentOnly).map(secretRow),
+    ),
     titled("Common flags", [...COMMON_SETTINGS.map(settingRow), ["--help", "this text"]]),
     idleText(idleSettings),
     titled("Examples", []) +
@@ -63,6 +80,10 @@ function settingRow(name: SettingName): [string, string] {
   return [label, `${setting.description}${fallback}`];
 }
 
+function secretRow(name: SettingName): [string, string] {
+  return [variableOf(name), SETTINGS[name].description];
+}
+
 const LABEL_COLUMNS_COUNT = 26;
 const LINE_COLUMNS_COUNT = 80;
 
@@ -75,7 +96,7 @@ function titled(title: string, rows: readonly (readonly [string, string])[]): st
 function formatRow([label, description]: readonly [string, string]): string {
   const indent = " ".repeat(LABEL_COLUMNS_COUNT);
   const lines = wrap(description, LINE_COLUMNS_COUNT - LABEL_COLUMNS_COUNT);
-  const head = `  ${label}`.padEnd(LABEL_COLUMNS_COUNT);
+  const head = `  ${label} `.padEnd(LABEL_COLUMNS_COUNT);
   const fits = head.length === LABEL_COLUMNS_COUNT;
   return [
     ...(fits ? [] : [`  ${label}`]),
@@ -101,6 +122,10 @@ function sections(parts: readonly string[]): string {
 
 function isCommon(name: SettingName): boolean {
   return COMMON_SETTINGS.some((common) => common === name);
+}
+
+function isSecurity(name: SettingName): boolean {
+  return [...KAFKA_SECURITY_SETTINGS, ...OPENSEARCH_SECURITY_SETTINGS].some((one) => one === name);
 }
 
 function variableOf(name: SettingName): string {

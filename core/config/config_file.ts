@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { KonnError, messageOf } from "../base/errors.ts";
 import { suggest } from "../base/suggest.ts";
-import { SETTINGS } from "./settings.ts";
+import { environmentName, isEnvironmentOnly, SETTINGS } from "./settings.ts";
 
 /** The file that is read from the working folder when none is named. */
 export const DEFAULT_CONFIG_FILE = "konn.toml";
@@ -33,6 +33,7 @@ export function readConfigFile(
   for (const [name, value] of Object.entries(tables)) {
     if (!isTable(value)) values.set(name, rawValue(file, name, value));
     else if (!commands.includes(name)) throw unknownName(file, `[${name}]`, commands);
+    else refuseSecrets(file, Object.keys(value));
   }
   const own = tables[command];
   for (const [name, value] of Object.entries(isTable(own) ? own : {})) {
@@ -46,10 +47,11 @@ function parseToml(file: string): Record<string, unknown> {
     const tables: unknown = Bun.TOML.parse(readFileSync(file, "utf8"));
     return isTable(tables) ? tables : {};
   } catch (cause) {
-    throw new KonnError(`Cannot read the configuration ${file}: ${messageOf(cause)}`, {
+    // Without the cause: the parser quotes the line, which may hold a secret.
+    const state = messageOf(cause).replace(/".*"/gs, "...");
+    throw new KonnError(`Cannot read the configuration ${file}: ${state}`, {
       code: "CONFIG_UNREADABLE",
       kind: "usage",
-      cause,
       hint: "It is TOML, for example: brokers = 'localhost:9092'",
     });
   }
@@ -57,6 +59,7 @@ function parseToml(file: string): Record<string, unknown> {
 
 function rawValue(file: string, name: string, value: unknown): RawValue {
   if (!Object.hasOwn(SETTINGS, name)) throw unknownName(file, name, Object.keys(SETTINGS));
+  if (isEnvironmentOnly(name)) throw secretInFile(file, name);
   if (typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "number") return String(value);
   if (Array.isArray(value)) return value.map(String).join(",");
@@ -67,6 +70,21 @@ function rawValue(file: string, name: string, value: unknown): RawValue {
       kind: "usage",
     },
   );
+}
+
+/** Also in the tables of other commands. */
+function refuseSecrets(file: string, names: readonly string[]): void {
+  const name = names.find(isEnvironmentOnly);
+  if (name !== undefined) throw secretInFile(file, name);
+}
+
+/** Such files are copied, committed and shown; and the mode of this one nobody checks. */
+function secretInFile(file: string, name: string): KonnError {
+  return new KonnError(`Cannot use ${name} in ${file}: a secret does not belong there`, {
+    code: "CONFIG_HOLDS_SECRET",
+    kind: "usage",
+    hint: `Take it out. Set ${environmentName(name)}, or write it to a file of mode 0600 and name that: ${name}-file = "...".`,
+  });
 }
 
 function unknownName(file: string, name: string, known: readonly string[]): KonnError {

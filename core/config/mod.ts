@@ -5,9 +5,14 @@ export {
   unknownVariables,
   type SettingSources,
 } from "./resolve.ts";
+export { readCredentials } from "./credentials.ts";
+export { readTlsFiles } from "./tls_files.ts";
 export {
   COMMON_SETTINGS,
   environmentName,
+  isEnvironmentOnly,
+  KAFKA_SECURITY_SETTINGS,
+  OPENSEARCH_SECURITY_SETTINGS,
   type Setting,
   type SettingName,
   type Settings,

@@ -72,9 +72,13 @@ function resolveSetting(name: SettingName, sources: SettingSources): unknown {
   );
 }
 
-/** A value as it may be shown: a password in a URL is none of anybody's business. */
+/**
+ * A value as it may be shown. What stands before an @ may be a password, whatever characters are in
+ * it: more is hidden rather than less.
+ */
 function withoutSecrets(value: RawValue | undefined): RawValue | undefined {
-  return typeof value === "string" ? value.replace(/\/\/[^/]*@/g, "//***@") : value;
+  if (typeof value !== "string") return value;
+  return value.replace(/^([a-z]+:\/\/)?.*@/is, (_all, scheme: string = "") => `${scheme}***@`);
 }
 
 function find(

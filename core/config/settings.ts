@@ -13,6 +13,7 @@ import {
   rate,
   text,
   topics,
+  userName,
 } from "./values.ts";
 
 /** A setting: one name in three spellings, as a flag, in the environment and in the file. */
@@ -23,6 +24,8 @@ export interface Setting<Value> {
   readonly placeholder?: string;
   /** As it would be typed. */
   readonly default?: string;
+  /** A secret: it has no flag, which every user of the machine could read, and no line in the file. */
+  readonly environmentOnly?: true;
 }
 
 /**
@@ -92,6 +95,25 @@ export const SETTINGS = {
   ),
   repair: toggle("write anew what differs"),
   "dry-run": toggle("read and count, write nothing"),
+  "kafka-tls": toggle("speak TLS with Kafka"),
+  "kafka-ca-file": optional(text, "FILE", "PEM of whom to trust (default: the system's CAs)"),
+  "kafka-cert-file": optional(text, "FILE", "PEM of a client certificate"),
+  "kafka-key-file": optional(text, "FILE", "PEM of its private key, mode 0600"),
+  "kafka-sasl-mechanism": optional(
+    choice(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]),
+    "NAME",
+    "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512",
+  ),
+  "kafka-username": optional(text, "NAME", "user of Kafka"),
+  "kafka-password": secret("password of the Kafka user"),
+  "kafka-password-file": optional(text, "FILE", "holds the password, mode 0600"),
+  "opensearch-ca-file": optional(text, "FILE", "PEM of whom to trust (default: the system's CAs)"),
+  "opensearch-cert-file": optional(text, "FILE", "PEM of a client certificate"),
+  "opensearch-key-file": optional(text, "FILE", "PEM of its private key, mode 0600"),
+  "opensearch-username": optional(userName, "NAME", "user of OpenSearch"),
+  "opensearch-password": secret("password of the OpenSearch user"),
+  "opensearch-password-file": optional(text, "FILE", "holds the password, mode 0600"),
+  insecure: toggle("let passwords go without TLS to other machines"),
   config: optional(text, "FILE", "settings as TOML (default: konn.toml when present)"),
   "state-dir": withDefault(text, "DIR", "checkpoints, locks, dead letters", ".konn"),
   "log-format": optional(
@@ -128,6 +150,40 @@ export const COMMON_SETTINGS = [
   "no-color",
 ] as const satisfies readonly SettingName[];
 
+/** How Kafka is reached and entered. */
+export const KAFKA_SECURITY_SETTINGS = [
+  "kafka-tls",
+  "kafka-ca-file",
+  "kafka-cert-file",
+  "kafka-key-file",
+  "kafka-sasl-mechanism",
+  "kafka-username",
+  "kafka-password",
+  "kafka-password-file",
+  "insecure",
+] as const satisfies readonly SettingName[];
+
+/** How OpenSearch is reached and entered. */
+export const OPENSEARCH_SECURITY_SETTINGS = [
+  "opensearch-ca-file",
+  "opensearch-cert-file",
+  "opensearch-key-file",
+  "opensearch-username",
+  "opensearch-password",
+  "opensearch-password-file",
+  "insecure",
+] as const satisfies readonly SettingName[];
+
+/** Whether a setting is a secret, which only the environment may hold. */
+export function isEnvironmentOnly(name: string): boolean {
+  const setting: Setting<unknown> | undefined = isSettingName(name) ? SETTINGS[name] : undefined;
+  return setting?.environmentOnly === true;
+}
+
+function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(SETTINGS, name);
+}
+
 /** `opensearch-url` -> `KONN_OPENSEARCH_URL`. */
 export function environmentName(name: string): string {
   return `KONN_${name.toUpperCase().replaceAll("-", "_")}`;
@@ -152,4 +208,13 @@ function optional<Value>(
 
 function toggle(description: string) {
   return { schema: v.optional(flag, false), description };
+}
+
+function secret(description: string) {
+  return {
+    schema: v.optional(text),
+    placeholder: "SECRET",
+    description,
+    environmentOnly: true as const,
+  };
 }

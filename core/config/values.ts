@@ -105,7 +105,7 @@ export const httpUrl = v.pipe(
   v.check((text) => {
     const url = URL.parse(text);
     return url?.username === "" && url.password === "";
-  }, "a URL without user and password"),
+  }, "a URL without user and password (opensearch-username, and KONN_OPENSEARCH_PASSWORD or opensearch-password-file)"),
 );
 
 const OPENSEARCH_URL = /^opensearchs?:(?:\/\/[^/@\s]+\/)?([^/]*)$/;
@@ -121,6 +121,9 @@ export const index = v.pipe(
 
 /** Any text but none. */
 export const text = v.pipe(v.string(), v.nonEmpty("a value"));
+
+/** A user of HTTP's basic authentication, which puts a colon behind the name. */
+export const userName = v.pipe(text, v.regex(/^[^:]+$/, "a name without a colon"));
 
 /** One of some words. */
 export function choice<const Options extends readonly string[]>(options: Options) {

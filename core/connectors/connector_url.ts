@@ -25,7 +25,8 @@ export function parseConnectorUrl(url: string): ConnectorUrl {
   if (scheme === "file") return { scheme, hosts: undefined, name: filePath(rest) };
   if (!rest.startsWith("//")) return named(scheme, undefined, rest);
   const [, hosts, name = ""] = AUTHORITY.exec(rest) ?? [];
-  if (hosts?.includes("@")) {
+  // No name of a topic or an index has one, and a password may hold a slash.
+  if (rest.includes("@")) {
     throw new KonnError(`Cannot use a ${scheme} URL that holds credentials`, {
       code: "URL_WITH_CREDENTIALS",
       kind: "usage",

@@ -7,12 +7,16 @@ import type { IndexInspector } from "../connector/index_inspector.ts";
 import type { Sink, Source } from "../connector/mod.ts";
 import type { Observer } from "../observe/observer.ts";
 import { type ConnectorUrl, parseConnectorUrl } from "./connector_url.ts";
+import type { KafkaSecurity } from "./kafka/security.ts";
+import type { OpenSearchSecurity } from "./opensearch/security.ts";
 
 /** What the settings say about both ends of a run. A connector takes what concerns it. */
 export interface ConnectorOptions {
   readonly observer: Observer;
   readonly brokers: readonly string[];
   readonly openSearchUrl: string;
+  /** How to enter either service. Asked for only where a run uses it. */
+  readonly security: ConnectionSecurity;
   /** Whether the source goes on when it has reached its end. */
   readonly follow: boolean;
   /** What the lines of a source are; told by their look where it is not said. */
@@ -50,6 +54,12 @@ export interface ConnectorOptions {
   readonly existing: "refuse" | "append" | "overwrite";
 }
 
+/** Reads what the settings and their files say. Throws what is wrong with them. */
+export interface ConnectionSecurity {
+  readonly kafka: () => KafkaSecurity;
+  readonly openSearch: () => OpenSearchSecurity;
+}
+
 /** What a connector counts its sequences in: events (offsets) or bytes. */
 export type SequenceUnit = "events" | "bytes";
 
@@ -78,15 +88,24 @@ const FILE: Connector = {
 };
 
 const KAFKA: Connector = {
-  source: async ({ name, hosts }, { brokers, follow, observer }) => {
+  source: async ({ name, hosts }, { brokers, security, follow, observer }) => {
     const { createKafkaSource } = await import("./kafka/consumer.ts");
-    const topics = name.split(",");
-    return createKafkaSource({ brokers: hosts?.split(",") ?? brokers, topics, follow, observer });
+    return createKafkaSource({
+      ...security.kafka(),
+      brokers: hosts?.split(",") ?? brokers,
+      topics: name.split(","),
+      follow,
+      observer,
+    });
   },
-  sink: async ({ name, hosts }, { brokers, partitionsCount, atLeastOnce, ...options }) => {
+  sink: async (
+    { name, hosts },
+    { brokers, security, partitionsCount, atLeastOnce, ...options },
+  ) => {
     const { createKafkaSink } = await import("./kafka/producer.ts");
     return createKafkaSink({
       ...options,
+      ...security.kafka(),
       brokers: hosts?.split(",") ?? brokers,
       topic: name,
       partitionsCount,
@@ -98,17 +117,17 @@ const KAFKA: Connector = {
 };
 
 const OPENSEARCH: Connector = {
-  sink: async ({ scheme, name, hosts }, { openSearchUrl, ...options }) => {
+  sink: async ({ scheme, name, hosts }, { openSearchUrl, security, ...options }) => {
     refuseIndexName(name);
     const { createOpenSearchSink } = await import("./opensearch/bulk_indexer.ts");
     const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
-    return createOpenSearchSink({ ...options, url, index: name });
+    return createOpenSearchSink({ ...options, ...security.openSearch(), url, index: name });
   },
-  inspector: async ({ scheme, name, hosts }, { openSearchUrl }) => {
+  inspector: async ({ scheme, name, hosts }, { openSearchUrl, security }) => {
     refuseIndexName(name);
     const { createOpenSearchInspector } = await import("./opensearch/inspector.ts");
     const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
-    return createOpenSearchInspector({ url, index: name });
+    return createOpenSearchInspector({ ...security.openSearch(), url, index: name });
   },
   resumable: true,
   unit: "events",

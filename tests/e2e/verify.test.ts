@@ -56,6 +56,7 @@ describe("konn verify", () => {
       openSearchUrl: environment["KONN_OPENSEARCH_URL"] ?? "",
       follow: false,
       compression: "none",
+      security: { kafka: () => ({}), openSearch: () => ({}) },
       existing: "refuse",
     };
   }

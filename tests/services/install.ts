@@ -21,7 +21,7 @@ export interface Recipe {
   /** Every text that decides what the install looks like, beside the JDK and the pom. */
   readonly inputs: readonly string[];
   /** Adds to the folder what Maven does not bring. */
-  complete?(folder: string): Promise<void>;
+  complete?(folder: string, options: { readonly lockFile: string }): Promise<void>;
   /**
    * Starts and stops the server once so that it leaves a cache of its loaded classes, which makes
    * each later start quicker. Nothing depends on its success.
@@ -71,7 +71,7 @@ async function make(recipe: Recipe, folder: string): Promise<void> {
   try {
     const lockFile = join(cacheFolder(), "maven.lock");
     await copyDependencies(recipe.pom, { folder: part, lockFile });
-    await recipe.complete?.(part);
+    await recipe.complete?.(part, { lockFile });
     renameSync(part, folder);
   } catch (error) {
     rmSync(part, { recursive: true, force: true });

@@ -125,6 +125,8 @@ export interface KafkaNodeOptions {
     /** All of `ID@HOST:PORT:DIRECTORY_ID`, the same for every node. */
     readonly initialControllers: readonly string[];
   };
+  /** Users with SCRAM credentials, each as the tool that formats the storage takes it. */
+  readonly scramUsers?: readonly string[];
 }
 
 /** Formats the storage of a new node and starts it. */
@@ -132,7 +134,7 @@ export async function startNode(
   installation: Installation,
   options: KafkaNodeOptions,
 ): Promise<LocalServer> {
-  const { settings, jvmFlags, format } = options;
+  const { settings, jvmFlags, format, scramUsers = [] } = options;
   const folder = mkdtempSync(join(tmpdir(), "konn-kafka-"));
   const properties = join(folder, "server.properties");
   const all = { ...KAFKA_TEST_SETTINGS, "log.dirs": join(folder, "data"), ...settings };
@@ -145,6 +147,7 @@ export async function startNode(
   storageTool.push("--cluster-id", format?.clusterId ?? newClusterId());
   if (format === undefined) storageTool.push("--standalone");
   else storageTool.push("--initial-controllers", format.initialControllers.join(","));
+  for (const user of scramUsers) storageTool.push("--add-scram", user);
   const cached = useClassCache(installation);
   await run([java, "-XX:TieredStopAtLevel=1", ...cached, ...common, ...storageTool], { folder });
   return await LocalServer.start({

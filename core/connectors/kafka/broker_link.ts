@@ -1,11 +1,12 @@
 import { sleep } from "../../base/backoff.ts";
-import { KonnError, messageOf } from "../../base/errors.ts";
+import { KonnError } from "../../base/errors.ts";
 import { FETCH_API_KEY, FETCH_VERSION } from "./fetch_request.ts";
 import { CLIENT_ID, type KafkajsBroker, type KafkajsConnection } from "./kafkajs.ts";
 import { METADATA_API_KEY, METADATA_OLD_VERSION } from "./metadata_request.ts";
 import { PRODUCE_API_KEY, PRODUCE_VERSION } from "./produce_request.ts";
-import { ERROR_CODES, LinkLostError, ProtocolError } from "./protocol_error.ts";
+import { LinkLostError, ProtocolError } from "./protocol_error.ts";
 import { encodeHeader, type KafkaRequest, type KafkaResponse } from "./request.ts";
+import { entryError, isCutLogin, type KafkaSecurity } from "./security.ts";
 import { ResponseReader } from "./wire.ts";
 
 /** Dialling, the exchange of versions and the authentication together. */
@@ -17,12 +18,6 @@ const CONNECTION_ERRORS: ReadonlySet<string> = new Set([
   "KafkaJSConnectionClosedError",
   "KafkaJSRequestTimeoutError",
   "KafkaJSLockTimeout",
-]);
-
-const AUTHENTICATION_CODES: ReadonlySet<number> = new Set([
-  ERROR_CODES.SASL_AUTHENTICATION_FAILED,
-  ERROR_CODES.UNSUPPORTED_SASL_MECHANISM,
-  ERROR_CODES.ILLEGAL_SASL_STATE,
 ]);
 
 /** The versions that konn speaks and no broker it supports lacks. */
@@ -40,15 +35,25 @@ export class BrokerLink {
   readonly address: string;
   /** Resolves once the broker has answered and accepted us. */
   readonly ready: Promise<void>;
+  readonly #security: KafkaSecurity;
   readonly #closing = new AbortController();
   readonly #pending = new Set<(error: LinkLostError) => void>();
   #broker: KafkajsBroker | undefined;
   #loss: LinkLostError | undefined;
   #throttledUntilMs = 0;
 
-  /** Dials at once; `ready` tells how that went. */
-  constructor(address: string, makeBroker: () => Promise<KafkajsBroker>) {
+  /**
+   * Dials at once; `ready` tells how that went.
+   *
+   * @param security as the broker was made with it: its errors are explained by it
+   */
+  constructor(
+    address: string,
+    makeBroker: () => Promise<KafkajsBroker>,
+    security: KafkaSecurity = {},
+  ) {
     this.address = address;
+    this.#security = security;
     this.ready = this.#open(makeBroker);
     // Whoever waits for it gets the error; nobody has to.
     this.ready.catch(() => undefined);
@@ -160,13 +165,16 @@ export class BrokerLink {
   /** kafkajs's errors as ours; the loss of its connection is the loss of the link. */
   #translate(thrown: unknown): unknown {
     if (thrown instanceof ProtocolError) return thrown;
+    if (isCutLogin(thrown)) {
+      this.lose(`the connection was lost while logging in (${thrown.message})`, thrown);
+      return this.#loss;
+    }
     const code = protocolCodeOf(thrown);
-    if (isAuthenticationError(thrown, code)) {
-      this.lose("the authentication failed", thrown);
-      return new KonnError(
-        `Cannot authenticate at Kafka broker ${this.address}: ${messageOf(thrown)}`,
-        { code: "KAFKA_AUTHENTICATION_FAILED", cause: thrown },
-      );
+    const { address } = this;
+    const refusal = entryError(thrown, { code, address, security: this.#security });
+    if (refusal !== undefined) {
+      this.lose(refusal.message, refusal);
+      return refusal;
     }
     if (code !== undefined) return new ProtocolError(code);
     if (thrown instanceof Error && CONNECTION_ERRORS.has(thrown.name)) {
@@ -192,11 +200,6 @@ export class BrokerLink {
     // With an error, since kafkajs clears its timers only when the socket reports one.
     for (const { socket } of this.#broker?.connectionPool.pool ?? []) socket?.destroy(reason);
   }
-}
-
-function isAuthenticationError(thrown: unknown, code: number | undefined): boolean {
-  if (code !== undefined && AUTHENTICATION_CODES.has(code)) return true;
-  return thrown instanceof Error && thrown.name === "KafkaJSSASLAuthenticationError";
 }
 
 /** The code of Kafka's protocol in an error of kafkajs, or in the first of several. */

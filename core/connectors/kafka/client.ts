@@ -9,14 +9,16 @@ import {
   type BrokerAddress,
   type ClusterMetadata,
 } from "./metadata_request.ts";
+import { diagnose } from "./diagnosis.ts";
 import { isTransient, LinkLostError } from "./protocol_error.ts";
+import { type KafkaSecurity, refuseExposedCredentials } from "./security.ts";
 
 /** A command at a terminal must not wait longer than five seconds to hear that nobody answers. */
 export const CONNECT_DEADLINE_MS = 4_500;
 const METADATA_TIMEOUT_MS = 3_000;
 
-/** How to reach and enter a cluster. Whatever TLS and SASL need belongs here. */
-export interface KafkaConnection {
+/** How to reach and enter a cluster. */
+export interface KafkaConnection extends KafkaSecurity {
   /** `host:port`, at least one. Others of the cluster are found by asking these. */
   readonly brokers: readonly string[];
 }
@@ -28,26 +30,36 @@ export type LinkPurpose = "control" | "fetch" | "produce";
 export class KafkaClient {
   readonly #makeBroker: BrokerFactory;
   readonly #bootstrap: readonly Address[];
+  readonly #security: KafkaSecurity;
   readonly #links = new Map<string, BrokerLink>();
   readonly #brokers = new Map<number, BrokerAddress>();
   #isClosed = false;
 
-  private constructor(makeBroker: BrokerFactory, bootstrap: readonly Address[]) {
+  private constructor(
+    makeBroker: BrokerFactory,
+    { bootstrap, security }: { bootstrap: readonly Address[]; security: KafkaSecurity },
+  ) {
     this.#makeBroker = makeBroker;
     this.#bootstrap = bootstrap;
+    this.#security = security;
   }
 
   /**
    * Asks all given brokers at once and takes the first answer.
    *
-   * Throws `KAFKA_UNREACHABLE` within five seconds, or what the brokers said against us.
+   * Throws `KAFKA_UNREACHABLE` within five seconds, or what the brokers said against us; and
+   * `KAFKA_CREDENTIALS_EXPOSED` before anything is dialled.
    */
   static async connect(
     connection: KafkaConnection,
     options: { log: Logger; signal: AbortSignal },
   ): Promise<KafkaClient> {
-    const bootstrap = connection.brokers.map(parseAddress);
-    const client = new KafkaClient(await loadKafkajs(options.log), bootstrap);
+    const { tls, sasl, insecure, brokers } = connection;
+    const security = { tls, sasl, insecure };
+    const bootstrap = brokers.map(parseAddress);
+    for (const address of bootstrap) refuseExposedCredentials(address, security);
+    const makeBroker = await loadKafkajs(options.log, security);
+    const client = new KafkaClient(makeBroker, { bootstrap, security });
     const timeout = setTimeout(
       () => client.#loseLinks(`no answer within ${CONNECT_DEADLINE_MS} ms`),
       CONNECT_DEADLINE_MS,
@@ -60,7 +72,10 @@ export class KafkaClient {
       return client;
     } catch (thrown) {
       client.close();
-      throw connectError(thrown, connection.brokers);
+      const error = connectError(thrown, brokers);
+      const [first] = bootstrap;
+      if (first === undefined || options.signal.aborted || !isUnreachable(error)) throw error;
+      throw (await diagnose(error.cause, first, { security, log: options.log })) ?? error;
     } finally {
       clearTimeout(timeout);
       options.signal.removeEventListener("abort", abort);
@@ -118,7 +133,9 @@ export class KafkaClient {
     const key = linkKey(name, purpose);
     let link = this.#links.get(key);
     if (link === undefined || link.isLost) {
-      link = new BrokerLink(name, () => this.#makeBroker(address));
+      // The brokers of the cluster are where it says they are.
+      refuseExposedCredentials(address, this.#security);
+      link = new BrokerLink(name, () => this.#makeBroker(address), this.#security);
       this.#links.set(key, link);
     }
     await link.ready;
@@ -157,10 +174,16 @@ function connectError(thrown: unknown, brokers: readonly string[]): unknown {
   return refusal ?? unreachableError(brokers, errors[0]);
 }
 
+function isUnreachable(error: unknown): error is KonnError {
+  return error instanceof KonnError && error.code === UNREACHABLE;
+}
+
+const UNREACHABLE = "KAFKA_UNREACHABLE";
+
 /** Kafka does not answer at these addresses. */
 export function unreachableError(brokers: readonly string[], cause: unknown): KonnError {
   return new KonnError(`Cannot reach Kafka at ${brokers.join(", ")}: ${messageOf(cause)}`, {
-    code: "KAFKA_UNREACHABLE",
+    code: UNREACHABLE,
     mayPass: true,
     hint: "Is Kafka running there? Name its address with --brokers HOST:PORT, or give it time to start with --wait 60s.",
     cause,

@@ -5,10 +5,12 @@
  * What we use lies below its public API and has no types, so the slice that we need is declared
  * here. The version is pinned.
  */
-import type { Kafka } from "kafkajs";
+import type { Kafka, SASLOptions } from "kafkajs";
 import type { Socket } from "node:net";
 import { KonnError } from "../../base/errors.ts";
+import { tlsSocketOptions } from "../../base/transport_security.ts";
 import type { Logger } from "../../observe/observer.ts";
+import type { KafkaSecurity, SaslCredentials } from "./security.ts";
 
 /** kafkajs never gives a topic or a group this id; its consumer is made only for its cluster. */
 const UNUSED_GROUP_ID = "konn";
@@ -17,6 +19,12 @@ export const CLIENT_ID = "konn";
 
 /** How long the TCP (and TLS) handshake may take. */
 const CONNECT_TIMEOUT_MS = 1_500;
+
+/**
+ * How long before its end a session is renewed (KIP-368). A broker takes no second renewal within
+ * a second, so sessions have to last longer than four.
+ */
+const RENEWAL_MS = 3_000;
 
 /** A host and a port to dial. */
 export interface Address {
@@ -131,11 +139,17 @@ export type BrokerFactory = (address: Address) => Promise<KafkajsBroker>;
  * Loads kafkajs, which is left until it is needed since it costs every start some milliseconds.
  * Its log goes to ours as details: each of its errors also reaches us as an exception.
  */
-export async function loadKafkajs(log: Logger): Promise<BrokerFactory> {
+export async function loadKafkajs(
+  log: Logger,
+  { tls, sasl }: KafkaSecurity = {},
+): Promise<BrokerFactory> {
   const { Kafka, logLevel } = await import("kafkajs");
   const kafka = new Kafka({
     clientId: CLIENT_ID,
     brokers: [],
+    ...(tls && { ssl: tlsSocketOptions(tls) }),
+    ...(sasl && { sasl: saslOptions(sasl) }),
+    reauthenticationThreshold: RENEWAL_MS,
     connectionTimeout: CONNECT_TIMEOUT_MS,
     // Every request has a limit of ours; kafkajs would look at its clock ten times a second.
     enforceRequestTimeout: false,
@@ -149,6 +163,13 @@ export async function loadKafkajs(log: Logger): Promise<BrokerFactory> {
     for (const connection of connectionPool.pool) mendRequestQueue(connection.requestQueue);
     return cluster.brokerPool.createBroker({ connectionPool, logger: cluster.rootLogger });
   };
+}
+
+/** kafkajs keeps its own things in the object, so each client gets one. */
+function saslOptions({ mechanism, username, password }: SaslCredentials): SASLOptions {
+  if (mechanism === "PLAIN") return { mechanism: "plain", username, password };
+  if (mechanism === "SCRAM-SHA-256") return { mechanism: "scram-sha-256", username, password };
+  return { mechanism: "scram-sha-512", username, password };
 }
 
 /** The public, typed way to a cluster: the assigners of a consumer get it when they are made. */

@@ -1,5 +1,18 @@
 import type { Connection as LibraryConnection } from "@opensearch-project/opensearch";
 import { KonnError, messageOf } from "../../base/errors.ts";
+import { tlsFailure } from "../../base/tls_failure.ts";
+import { speaksTls } from "../../base/tls_probe.ts";
+import { tlsSocketOptions } from "../../base/transport_security.ts";
+import {
+  addressOf,
+  type Entrance,
+  entranceOf,
+  notAccepted,
+  type OpenSearchSecurity,
+  peerOf,
+  shownUrl,
+  tlsExpected,
+} from "./security.ts";
 
 /** What a person waits at most for a first answer, and what a bulk may take. */
 const CONNECT_TIMEOUT_MS = 4_000;
@@ -33,10 +46,17 @@ export interface OpenSearchRequest {
  */
 export class NoAnswerError extends Error {
   override readonly name = "NoAnswerError";
+  /** What the system or TLS calls the reason: `ECONNREFUSED`, `CERT_HAS_EXPIRED`. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
-/** How to reach and enter a cluster. Whatever TLS and users need belongs here. */
-export interface OpenSearchConnection {
+/** How to reach and enter a cluster. */
+export interface OpenSearchConnection extends OpenSearchSecurity {
   /** Base URL. Credentials in it are used, and never shown. */
   readonly url: string;
 }
@@ -67,33 +87,58 @@ type LibraryCall = Promise<{ statusCode: number | null; body: unknown }> & { abo
 export class OpenSearchClient {
   /** For messages: without credentials. */
   readonly url: string;
+  readonly #entrance: Entrance;
   readonly #library: LibraryClient;
 
-  private constructor(url: string, library: LibraryClient) {
-    this.url = url;
+  private constructor(entrance: Entrance, library: LibraryClient) {
+    this.url = shownUrl(entrance.url);
+    this.#entrance = entrance;
     this.#library = library;
   }
 
-  static async create({ url }: OpenSearchConnection): Promise<OpenSearchClient> {
+  /** Dials nothing yet. Throws what is wrong with the address and the credentials together. */
+  static async create({
+    url: address,
+    tls,
+    credentials: given,
+    insecure,
+  }: OpenSearchConnection): Promise<OpenSearchClient> {
+    const entrance = entranceOf(address, { tls, credentials: given, insecure });
+    const { url, security } = entrance;
+    const { credentials } = security;
     const { Client, Connection } = await import("@opensearch-project/opensearch");
-    const library = new Client({ node: url, maxRetries: 0, Connection: quiet(Connection) });
+    const library = new Client({
+      node: url.href,
+      maxRetries: 0,
+      Connection: quiet(Connection),
+      ...(credentials && { auth: { ...credentials } }),
+      ...(url.protocol === "https:" && { ssl: tlsSocketOptions(tls ?? {}) }),
+    });
     // The library's overloads do not fit a plain interface; only the part above is used.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return new OpenSearchClient(withoutCredentials(url), library as unknown as LibraryClient);
+    return new OpenSearchClient(entrance, library as unknown as LibraryClient);
   }
 
-  /** Sends a request. Throws `NoAnswerError`, never for a status. */
+  /**
+   * Sends a request. Throws `NoAnswerError`, never for a status, and what is wrong with the TLS of
+   * either side: no waiting mends that.
+   */
   async request(request: OpenSearchRequest, signal?: AbortSignal): Promise<OpenSearchAnswer> {
     const { timeoutMs = REQUEST_TIMEOUT_MS, ...params } = request;
     const call = this.#library.transport.request(params, libraryOptions(timeoutMs));
-    return await answerOf(call, timeoutMs, signal);
+    return await this.#answerOf(call, timeoutMs, signal);
   }
 
-  /** Sends a bulk body to an alias. Throws `NoAnswerError`, never for a status. */
+  /**
+   * Sends a bulk body to an alias. Throws as `request` does, and when the password is not accepted
+   * any more.
+   */
   async bulk(alias: string, body: Buffer, signal: AbortSignal): Promise<OpenSearchAnswer> {
     const params = { body, index: alias, require_alias: true, filter_path: BULK_FILTER_PATH };
     const call = this.#library.bulk(params, libraryOptions(BULK_TIMEOUT_MS));
-    return await answerOf(call, BULK_TIMEOUT_MS, signal);
+    const answer = await this.#answerOf(call, BULK_TIMEOUT_MS, signal);
+    if (answer.status === UNAUTHORIZED) throw notAccepted(this.url, this.#entrance.security);
+    return answer;
   }
 
   /**
@@ -102,7 +147,9 @@ export class OpenSearchClient {
    */
   async identify(signal: AbortSignal): Promise<{ readonly clusterId: string }> {
     const answer = await this.#firstAnswer(signal);
+    if (answer.status === UNAUTHORIZED) throw notAccepted(this.url, this.#entrance.security);
     if (answer.status === 503) throw unreachable(this.url, "it is still starting");
+    if (answer.status === BAD_REQUEST && (await this.#isTlsExpected())) throw tlsExpected(this.url);
     if (answer.status !== 200) throw refused(this.url, answer.status);
     const { cluster_uuid: clusterId, version } = recordOf(answer.body);
     const { distribution, number } = recordOf(version);
@@ -122,10 +169,35 @@ export class OpenSearchClient {
       const request = { method: "GET", path: "/", timeoutMs: CONNECT_TIMEOUT_MS } as const;
       return await this.request(request, signal);
     } catch (error) {
+      if (error instanceof KonnError) throw error;
+      // Whoever said nothing at all would say nothing now either.
+      const isCut = error instanceof NoAnswerError && error.code !== undefined;
+      if (isCut && (await this.#isTlsExpected())) throw tlsExpected(this.url);
       throw unreachable(this.url, messageOf(error));
     }
   }
+
+  /** Whether we speak plaintext to a port for TLS, which hangs up or answers 400 then. */
+  async #isTlsExpected(): Promise<boolean> {
+    const { url } = this.#entrance;
+    return url.protocol === "http:" && (await speaksTls(addressOf(url)));
+  }
+
+  async #answerOf(
+    call: LibraryCall,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<OpenSearchAnswer> {
+    try {
+      return await answerOf(call, timeoutMs, signal);
+    } catch (error) {
+      throw tlsFailure(error, peerOf(this.#entrance)) ?? error;
+    }
+  }
 }
+
+const BAD_REQUEST = 400;
+const UNAUTHORIZED = 401;
 
 /** What a node says of its cluster until there is one. */
 const NO_CLUSTER_ID = "_na_";
@@ -156,15 +228,22 @@ function libraryOptions(timeoutMs: number): LibraryOptions {
 }
 
 /**
- * The library's connection, which prints an error that comes after the head of a response to
- * stdout, where only results belong. The response reports the same error.
+ * The library's connection. That prints an error that comes after the head of a response to stdout,
+ * where only results belong; the response reports the same error. And it keeps an error's message
+ * alone: its code tells what is wrong with TLS.
  */
 function quiet(Connection: typeof LibraryConnection): typeof LibraryConnection {
   return class QuietConnection extends Connection {
     override request(
       ...[params, callback]: Parameters<LibraryConnection["request"]>
     ): ReturnType<LibraryConnection["request"]> {
-      const request = super.request(params, callback);
+      let code: unknown;
+      const request = super.request(params, (error, response) =>
+        callback(error && Object.assign(error, { code }), response),
+      );
+      request.prependListener("error", (error: Error) => {
+        code = "code" in error ? error.code : undefined;
+      });
       request.once("response", () => {
         request.removeAllListeners("error");
         request.on("error", () => undefined);
@@ -206,15 +285,15 @@ async function settled(call: LibraryCall): Promise<OpenSearchAnswer> {
     // Any other error can hold a status too: that of an answer which broke off.
     const name = error instanceof Error ? error.name : "";
     if (name === "DeserializationError") throw new NoAnswerError("its answer is not JSON");
-    if (name !== "ResponseError") throw new NoAnswerError(messageOf(error));
+    if (name !== "ResponseError") throw new NoAnswerError(messageOf(error), systemCodeOf(error));
     const { statusCode, body } = recordOf(recordOf(error)["meta"]);
     return { status: Number(statusCode), body };
   }
 }
 
-function withoutCredentials(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname.replace(/\/$/, "")}`;
+function systemCodeOf(error: unknown): string | undefined {
+  const { code } = recordOf(error);
+  return typeof code === "string" ? code : undefined;
 }
 
 function unsupported(url: string): KonnError {
@@ -224,14 +303,15 @@ function unsupported(url: string): KonnError {
   });
 }
 
-const FIRST_REFUSALS: Readonly<Record<number, string>> = {
-  401: "OPENSEARCH_UNAUTHORIZED",
-  403: "OPENSEARCH_FORBIDDEN",
-};
-
 function refused(url: string, status: number): KonnError {
+  if (status === 403) {
+    return new KonnError(`Cannot use OpenSearch at ${url}: this user may not look at the cluster`, {
+      code: "OPENSEARCH_FORBIDDEN",
+      hint: "Give its role what konn needs, cluster:monitor/main first (docs/security.md).",
+    });
+  }
   return new KonnError(`Cannot use OpenSearch at ${url}: it answers ${status}`, {
-    code: FIRST_REFUSALS[status] ?? "OPENSEARCH_UNSUPPORTED",
-    hint: "Look at the address (--opensearch-url) and at what the user may do.",
+    code: "OPENSEARCH_UNSUPPORTED",
+    hint: "Look at the address (--opensearch-url).",
   });
 }

@@ -169,6 +169,7 @@ class OpenSearchInspector implements IndexInspector {
     try {
       return await client.request(request, signal);
     } catch (error) {
+      if (error instanceof KonnError) throw error;
       throw unreachable(client.url, messageOf(error));
     }
   }

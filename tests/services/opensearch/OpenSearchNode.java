@@ -6,45 +6,26 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 import org.opensearch.Version;
-import org.opensearch.analysis.common.CommonAnalysisModulePlugin;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.env.Environment;
-import org.opensearch.index.mapper.MapperExtrasModulePlugin;
-import org.opensearch.index.rankeval.RankEvalModulePlugin;
-import org.opensearch.index.reindex.ReindexModulePlugin;
-import org.opensearch.ingest.common.IngestCommonModulePlugin;
-import org.opensearch.join.ParentJoinModulePlugin;
 import org.opensearch.node.InternalSettingsPreparer;
 import org.opensearch.node.Node;
-import org.opensearch.painless.PainlessModulePlugin;
-import org.opensearch.plugins.Plugin;
 import org.opensearch.plugins.PluginInfo;
-import org.opensearch.transport.Netty4ModulePlugin;
 
 /**
- * One OpenSearch node with its bundled modules on a flat class path.
+ * One OpenSearch node with its modules and plugins on a flat class path.
  *
  * <p>The distribution's own main class wants its folder layout and refuses to run as root, as a
- * container in CI does. Usage: {@code OpenSearchNode FOLDER [setting=value ...]}.
+ * container in CI does. Usage: {@code OpenSearchNode FOLDER PLUGIN,... [setting=value
+ * ...]}, where a PLUGIN is the name of a class.
  */
 public final class OpenSearchNode extends Node {
 
-    private static final List<Class<? extends Plugin>> MODULES = List.of(
-        Netty4ModulePlugin.class,
-        CommonAnalysisModulePlugin.class,
-        MapperExtrasModulePlugin.class,
-        ReindexModulePlugin.class,
-        PainlessModulePlugin.class,
-        IngestCommonModulePlugin.class,
-        ParentJoinModulePlugin.class,
-        RankEvalModulePlugin.class
-    );
-
     private static final long CLOSE_TIMEOUT_SECONDS = 10;
 
-    private OpenSearchNode(Environment environment) {
-        super(environment, MODULES.stream().map(OpenSearchNode::describe).toList(), true);
+    private OpenSearchNode(Environment environment, String plugins) {
+        super(environment, Stream.of(plugins.split(",")).map(OpenSearchNode::describe).toList(), true);
     }
 
     @Override
@@ -52,8 +33,7 @@ public final class OpenSearchNode extends Node {
         // It would put the node's id into a log layout that is not in use here.
     }
 
-    private static PluginInfo describe(Class<? extends Plugin> module) {
-        String name = module.getName();
+    private static PluginInfo describe(String name) {
         String javaVersion = Integer.toString(Runtime.version().feature());
         return new PluginInfo(name, "bundled", "-", Version.CURRENT, javaVersion, name, List.of(), false);
     }
@@ -82,7 +62,7 @@ public final class OpenSearchNode extends Node {
     public static void main(String[] args) throws Exception {
         try {
             Path folder = Path.of(args[0]).toAbsolutePath();
-            Node node = new OpenSearchNode(environment(folder, Stream.of(args).skip(1)));
+            Node node = new OpenSearchNode(environment(folder, Stream.of(args).skip(2)), args[1]);
             Runtime.getRuntime().addShutdownHook(new Thread(() -> close(node)));
             node.start();
         } catch (Exception e) {
