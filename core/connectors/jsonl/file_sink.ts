@@ -12,7 +12,15 @@ import type {
 import type { Observer } from "../../observe/observer.ts";
 import { systemCode } from "./file_errors.ts";
 import { formatBatch } from "./format_lines.ts";
+import {
+  bytesBefore,
+  fileIdOf,
+  formatOutputState,
+  outputDifference,
+  parseOutputState,
+} from "./output_state.ts";
 import type { LineFormat } from "./position.ts";
+import { contentHash, trailingBytes } from "./trailing_bytes.ts";
 
 export interface FileSinkOptions {
   readonly path: string;
@@ -25,7 +33,7 @@ const LINE_FEED = Buffer.from("\n");
 
 interface QueuedWrite {
   readonly bytes: Buffer;
-  readonly done: PromiseWithResolvers<number>;
+  readonly done: PromiseWithResolvers<string>;
 }
 
 /**
@@ -37,6 +45,9 @@ export class FileSink implements Sink {
   #file: FileHandle | undefined;
   #isRegular = true;
   #length = 0;
+  /** The last bytes that were written, for the hash in the state. */
+  #tail: Buffer = Buffer.alloc(0);
+  #fileId = "";
   #queue: QueuedWrite[] = [];
   #isWriting = false;
   /** What ended the first write that failed. What follows it must not be written either. */
@@ -56,24 +67,25 @@ export class FileSink implements Sink {
       const file = await this.#openFile(state !== undefined);
       this.#file = file;
       this.#isRegular = (await file.stat()).isFile();
-      if (state !== undefined) this.#length = await this.#cut(file, state);
-      else if (this.#isRegular) this.#length = await endLastLine(file);
-      else return { identity: {}, state: undefined };
+      if (!this.#isRegular) return { identity: {}, state: undefined };
+      this.#length = await (state === undefined ? endLastLine(file) : this.#cut(file, state));
+      this.#tail = await bytesBefore(file, this.#length);
+      this.#fileId = await fileIdOf(file);
       syncFolder(dirname(resolve(this.#options.path)));
     } catch (error) {
       await this[Symbol.asyncDispose]();
       throw error instanceof KonnError ? error : unwritable(this.#options.path, error);
     }
-    return { identity: {}, state: String(this.#length) };
+    return { identity: {}, state: this.#state() };
   }
 
   async write(batch: Batch): Promise<WriteReport> {
     const { bytes, report } = formatBatch(batch, this.#options.format);
-    const done = Promise.withResolvers<number>();
+    const done = Promise.withResolvers<string>();
     this.#queue.push({ bytes, done });
     void this.#writeQueue();
-    const length = await done.promise;
-    return this.#isRegular ? { ...report, state: String(length) } : report;
+    const state = await done.promise;
+    return this.#isRegular ? { ...report, state } : report;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,18 +113,23 @@ export class FileSink implements Sink {
     }
   }
 
+  #state(): string {
+    const hash = contentHash(this.#tail);
+    return formatOutputState({ bytes: this.#length, hash, file: this.#fileId });
+  }
+
   /**
-   * To the length that the checkpoint knows: what lies behind was never settled. A file that has no
-   * line's end there is another one, and is left as it is.
+   * To the length that the checkpoint knows: what lies behind was never settled. Another file is
+   * left as it is.
    */
   async #cut(file: FileHandle, state: string): Promise<number> {
     const { path } = this.#options;
+    const known = parseOutputState(state);
+    if (known === undefined) throw outputChanged(path, "the checkpoint tells nothing of a file");
+    const difference = await outputDifference(file, known);
+    if (difference !== undefined) throw outputChanged(path, difference);
     const { size } = await file.stat();
-    const length = Number(state);
-    if (size < length) throw outputChanged(path, `it has ${size} bytes and had ${length}`);
-    if (!(await endsLineAt(file, length))) {
-      throw outputChanged(path, `no line ends at byte ${length}, where one did`);
-    }
+    const length = known.bytes;
     if (size > length) {
       this.#options.observer.log.warn(`Cut from ${path} what stood behind the last checkpoint`, {
         bytes: size - length,
@@ -141,7 +158,8 @@ export class FileSink implements Sink {
       if (this.#isRegular) await this.#open().datasync();
       for (const write of writes) {
         this.#length += write.bytes.length;
-        write.done.resolve(this.#length);
+        this.#tail = trailingBytes(this.#tail, write.bytes);
+        write.done.resolve(this.#isRegular ? this.#state() : "");
       }
     } catch (error) {
       this.#failure ??= unwritable(this.#options.path, error);

@@ -17,6 +17,7 @@ import {
   type SinkOpening,
   type WriteReport,
 } from "../../../core/connector/mod.ts";
+import { parseOutputState } from "../../../core/connectors/jsonl/output_state.ts";
 import { createJsonlSink, type JsonlSinkOptions } from "../../../core/connectors/jsonl/writer.ts";
 import { SILENT_OBSERVER } from "../../../core/observe/observer.ts";
 import { TemporaryFolder } from "../../fakes/temporary_folder.ts";
@@ -56,6 +57,11 @@ function sinkOf(path: string, options: Partial<JsonlSinkOptions> = {}): Sink {
     observer: SILENT_OBSERVER,
     ...options,
   });
+}
+
+/** How much of the file has been settled. */
+function lengthIn(state: string | undefined): number | undefined {
+  return parseOutputState(state ?? "")?.bytes;
 }
 
 function open(sink: Sink, state?: string): Promise<SinkOpening> {
@@ -167,16 +173,16 @@ describe("write()", () => {
     using folder = new TemporaryFolder();
     const path = folder.file("out.jsonl");
     await using sink = sinkOf(path);
-    expect(await open(sink)).toEqual({ identity: {}, state: "0" });
-    const resolved: (string | undefined)[] = [];
+    expect(lengthIn((await open(sink)).state)).toBe(0);
+    const resolved: (number | undefined)[] = [];
     const writes = ["a", "bb", "ccc"].map(async (value) => {
       const { state } = await sink.write(batchOf(message(value)), NEVER);
-      resolved.push(state);
+      resolved.push(lengthIn(state));
     });
     const empty = sink.write(batchOf(message(null)), NEVER);
     await Promise.all(writes);
-    expect(resolved).toEqual(["2", "5", "9"]);
-    expect((await empty).state).toBe("9");
+    expect(resolved).toEqual([2, 5, 9]);
+    expect(lengthIn((await empty).state)).toBe(9);
     expect(readFileSync(path, "utf8")).toBe("a\nbb\nccc\n");
   });
 
@@ -197,7 +203,8 @@ describe("write()", () => {
     expect(answers).toEqual(["written", "OUTPUT_UNWRITABLE", "OUTPUT_UNWRITABLE"]);
     // The first write and a part of the second, which the next run cuts off.
     expect(readFileSync(path, "utf8")).toMatch(/^small\nx+$/);
-    await writeOnce(path, batchOf(message("again")), { state: "6" });
+    const settled = await writeOnce(folder.file("same.jsonl"), batchOf(message("small")));
+    await writeOnce(path, batchOf(message("again")), { state: settled.state });
     expect(readFileSync(path, "utf8")).toBe("small\nagain\n");
   });
 
@@ -220,9 +227,9 @@ describe("open() of a file that is there", () => {
     writeFileSync(path, "old\n");
     expect(await codeOf(open(sinkOf(path)))).toBe("FILE_EXISTS");
     expect(readFileSync(path, "utf8")).toBe("old\n");
-    expect((await writeOnce(path, LINE, { existing: "append" })).state).toBe("8");
+    expect(lengthIn((await writeOnce(path, LINE, { existing: "append" })).state)).toBe(8);
     expect(readFileSync(path, "utf8")).toBe("old\nnew\n");
-    expect((await writeOnce(path, LINE, { existing: "overwrite" })).state).toBe("4");
+    expect(lengthIn((await writeOnce(path, LINE, { existing: "overwrite" })).state)).toBe(4);
     expect(readFileSync(path, "utf8")).toBe("new\n");
   });
 
@@ -230,7 +237,7 @@ describe("open() of a file that is there", () => {
     using folder = new TemporaryFolder();
     const path = folder.file("out.jsonl");
     writeFileSync(path, "old");
-    expect((await writeOnce(path, LINE, { existing: "append" })).state).toBe("8");
+    expect(lengthIn((await writeOnce(path, LINE, { existing: "append" })).state)).toBe(8);
     expect(readFileSync(path, "utf8")).toBe("old\nnew\n");
   });
 
@@ -254,9 +261,26 @@ describe("open() of a file that is there", () => {
     writeFileSync(path, "something else\n");
     expect(await codeOf(open(sinkOf(path), state))).toBe("OUTPUT_CHANGED");
     expect(readFileSync(path, "utf8")).toBe("something else\n");
+    // As long as ours to the byte, with a line's end where ours has one.
+    writeFileSync(path, "two\nmore of another's\n");
+    expect(await codeOf(open(sinkOf(path), state))).toBe("OUTPUT_CHANGED");
+    expect(readFileSync(path, "utf8")).toBe("two\nmore of another's\n");
     const gone = folder.file("gone.jsonl");
     expect(await codeOf(open(sinkOf(gone), state))).toBe("OUTPUT_CHANGED");
     expect(existsSync(gone)).toBe(false);
+  });
+
+  test("as long as nothing was settled, cuts what it wrote itself and nothing else", async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("out.jsonl");
+    const { state } = await writeOnce(path, batchOf());
+    appendFileSync(path, "not settled\n");
+    await writeOnce(path, LINE, { state });
+    expect(readFileSync(path, "utf8")).toBe("new\n");
+    const other = folder.file("other.jsonl");
+    writeFileSync(other, "somebody's\n");
+    expect(await codeOf(open(sinkOf(other), state))).toBe("OUTPUT_CHANGED");
+    expect(readFileSync(other, "utf8")).toBe("somebody's\n");
   });
 });
 
