@@ -192,8 +192,16 @@ export class Fetcher {
       return cursor.take(fetched);
     }
     if (isSurelyEmpty) {
-      const gap = cursor.takeGap(fetched);
-      if (gap !== undefined) return gap;
+      const before = cursor.offset;
+      const gap = cursor.takeGap(fetched, performance.now());
+      if (gap !== undefined) {
+        const { observer } = this.#options;
+        observer.log.info(`${cursor.lane} holds nothing any more up to its end`, {
+          from: before,
+          to: gap.nextSequence,
+        });
+        return gap;
+      }
     }
     this.#awaitTransactions(cursor, fetched);
     return undefined;

@@ -12,6 +12,13 @@ const MAX_BATCH_BYTES = 32 * 1024 * 1024;
 /** What a message takes beside its bytes: the objects around them, roughly. */
 const MESSAGE_OVERHEAD_BYTES = 256;
 
+/**
+ * That nothing is left at an offset is believed when the leader has said so again and again: one
+ * empty answer may also come from a broker that gave up waiting for its remote storage (KIP-405).
+ */
+const GAP_ANSWERS_COUNT = 3;
+const GAP_AFTER_MS = 1_000;
+
 const NOTHING_SKIPPED: Counts = {};
 
 /** The name of the lane of a partition. */
@@ -42,6 +49,8 @@ export class PartitionCursor implements Routed {
   maxBytes: number = PARTITION_FETCH_BYTES;
   /** Since when reading waits for a transaction that is open below the end. */
   blockedSinceMs: number | undefined;
+  #emptySinceMs = 0;
+  #emptyAnswersCount = 0;
   readonly #origin: Origin;
   /** In bounded reading, the end. */
   readonly #end: bigint | undefined;
@@ -86,6 +95,7 @@ export class PartitionCursor implements Routed {
    * no message and no progress.
    */
   take(fetched: FetchedPartition): Batch | undefined {
+    this.#emptyAnswersCount = 0;
     const decoded = decodeRecordBatches(fetched.records, {
       fetchOffset: this.#offset,
       abortedTransactions: fetched.abortedTransactions,
@@ -96,11 +106,18 @@ export class PartitionCursor implements Routed {
   }
 
   /**
-   * The leader has nothing at `offset` or above that may be seen. What lies below the end is gone
-   * then (compaction took the last records), as far as transactions are decided.
+   * The leader says that it has nothing at `offset` or above that may be seen. Once that is certain,
+   * what lies below the end is gone (compaction took the last records), as far as transactions are
+   * decided. Undefined as long as it is not.
    */
-  takeGap({ lastStableOffset }: FetchedPartition): Batch | undefined {
+  takeGap({ lastStableOffset }: FetchedPartition, nowMs: number): Batch | undefined {
     if (this.#end === undefined || lastStableOffset <= this.#offset) return undefined;
+    if (this.#emptyAnswersCount === 0) this.#emptySinceMs = nowMs;
+    this.#emptyAnswersCount += 1;
+    const isCertain =
+      this.#emptyAnswersCount >= GAP_ANSWERS_COUNT && nowMs - this.#emptySinceMs >= GAP_AFTER_MS;
+    if (!isCertain) return undefined;
+    this.#emptyAnswersCount = 0;
     return this.#advance([], lastStableOffset);
   }
 

@@ -29,20 +29,29 @@ test("take() does allow more for a batch that was cut", () => {
 
 test("takeGap() does move over records that compaction took, up to the end", () => {
   const cursor = new PartitionCursor("t", 0, { start: 3n, end: 8n });
-  expect(cursor.takeGap(fetched({ lastStableOffset: 6n }))).toMatchObject({
+  expect(sureGap(cursor, 6n)).toMatchObject({
     messages: [],
     position: "6",
     nextSequence: 6n,
   });
-  expect(cursor.takeGap(fetched({ lastStableOffset: 9n }))?.position).toBe("8");
+  expect(sureGap(cursor, 9n)?.position).toBe("8");
   expect(cursor.isDone).toBe(true);
 });
 
 test("takeGap() does nothing without an end, or where nothing is decided", () => {
   const following = new PartitionCursor("t", 0, { start: 3n, end: undefined });
-  expect(following.takeGap(fetched({ lastStableOffset: 6n }))).toBeUndefined();
+  expect(sureGap(following, 6n)).toBeUndefined();
   const blocked = new PartitionCursor("t", 0, { start: 3n, end: 8n });
-  expect(blocked.takeGap(fetched({ lastStableOffset: 3n }))).toBeUndefined();
+  expect(sureGap(blocked, 3n)).toBeUndefined();
+});
+
+test("takeGap() does not believe one empty answer, nor several within a moment", () => {
+  const cursor = new PartitionCursor("t", 0, { start: 0n, end: 8n });
+  const empty = fetched({ lastStableOffset: 8n });
+  for (const atMs of [0, 400, 900, 999]) expect(cursor.takeGap(empty, atMs)).toBeUndefined();
+  expect(cursor.take(fetched({ records: batchAt(0n, 2) }))?.nextSequence).toBe(2n);
+  for (const atMs of [1_000, 2_500]) expect(cursor.takeGap(empty, atMs)).toBeUndefined();
+  expect(cursor.takeGap(empty, 2_600)?.nextSequence).toBe(8n);
 });
 
 test("isBlockedBy() does tell an open transaction from a leader that lags behind", () => {
@@ -58,6 +67,14 @@ test("offsetOf() does read decimal offsets only", () => {
     expect(() => offsetOf("t/0", position)).toThrow("Cannot resume t/0");
   }
 });
+
+/** What the cursor makes of a leader that says for a while that it has nothing. */
+function sureGap(cursor: PartitionCursor, lastStableOffset: bigint) {
+  const answers = [0, 600, 1_200].map((atMs) =>
+    cursor.takeGap(fetched({ lastStableOffset }), atMs),
+  );
+  return answers.at(-1);
+}
 
 function fetched(options: Partial<FetchedPartition>): FetchedPartition {
   return {
