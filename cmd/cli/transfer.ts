@@ -107,8 +107,9 @@ export async function transfer(options: TransferOptions): Promise<number> {
     follow,
     observer,
   } as const;
-  const prepare = async () => {
-    const source = await createSource(from, ends);
+  const prepare = async ({ isFirst }: { isFirst: boolean }) => {
+    const fromLine = isFirst ? connectors.fromLine : undefined;
+    const source = await createSource(from, { ...ends, fromLine });
     const sink = await createSink(to, ends);
     return {
       source: source.end,
@@ -116,8 +117,8 @@ export async function transfer(options: TransferOptions): Promise<number> {
       stateDir: settings["state-dir"],
       resumable: source.resumable && sink.resumable,
       isDryRun: to.startsWith("dry-run:"),
-      fromBeginning: options.fromBeginning,
-      ignorePositions: connectors.fromLine !== undefined,
+      fromBeginning: options.fromBeginning && isFirst,
+      ignorePositions: fromLine !== undefined,
       maxEventsCount: settings.limit,
       maxDeadLettersCount: settings["max-dead-letters"],
       pacer,

@@ -159,7 +159,8 @@ export interface Source extends AsyncDisposable {
   /**
    * Pulls batches of all lanes, each lane in order, lanes in any order. The caller's pace is the
    * source's pace: nothing is read far ahead of what was asked for. A bounded source ends by
-   * itself, exactly at the ends seen at its start; a following one ends only by `stop`.
+   * itself, exactly at the ends seen at its start; a following one ends only by `stop`, or when what
+   * it was named by is another stream now (a file that was rotated).
    *
    * A lane that begins behind 0 without a position yields a batch of no messages that says where,
    * or nobody could tell that it has been reached.

@@ -100,25 +100,27 @@ export async function run(options: RunOptions): Promise<RunSummary> {
       source,
     }),
   });
-  const summarize = (complete: boolean): RunSummary => {
+  const summarize = (end: RunEnd): RunSummary => {
     const { hasShown } = delivery;
-    return tally.summary({ complete, hasShown, deadLettersPath: deadLetters.path });
+    return tally.summary({ ...end, hasShown, deadLettersPath: deadLetters.path });
   };
   try {
     return summarize(await deliverAll(options, start, delivery, tally));
   } catch (error) {
-    options.onFailure?.(summarize(false));
+    options.onFailure?.(summarize({ complete: false, sourceEnded: false }));
     throw error;
   }
 }
 
-/** Reads, delivers and saves until the end. Tells whether nothing was cut short. */
+type RunEnd = Pick<RunSummary, "complete" | "sourceEnded">;
+
+/** Reads, delivers and saves until the end. */
 async function deliverAll(
   options: RunOptions,
   start: ReadonlyMap<Lane, LanePosition>,
   delivery: Delivery,
   tally: RunTally,
-): Promise<boolean> {
+): Promise<RunEnd> {
   await delivery.begin();
   using _lag = options.follow ? watchEnds(options, tally) : undefined;
   const readToTheEnd = await pump(options, start, delivery, tally).catch(async (error: unknown) => {
@@ -130,7 +132,8 @@ async function deliverAll(
   });
   await delivery.finish(readToTheEnd);
   // A stop that came when everything had been read cut nothing short.
-  return !options.stop.aborted || readToTheEnd || delivery.hasReachedEnds;
+  const complete = !options.stop.aborted || readToTheEnd || delivery.hasReachedEnds;
+  return { complete, sourceEnded: readToTheEnd };
 }
 
 /** Keeps the ends of a source that is followed up to date, as far as it answers. */

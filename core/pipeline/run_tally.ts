@@ -18,6 +18,8 @@ export interface RunSnapshot {
 export interface RunSummary {
   /** False when the run was stopped before its source ended or its limit was reached. */
   readonly complete: boolean;
+  /** True when the source ended by itself. */
+  readonly sourceEnded: boolean;
   /** True when an index that was built beside the live one has taken its place. */
   readonly hasShown: boolean;
   /** True when the run went on from a checkpoint. */
@@ -153,21 +155,17 @@ export class RunTally {
     };
   }
 
-  summary({
-    complete,
-    hasShown,
-    deadLettersPath,
-  }: Pick<RunSummary, "complete" | "hasShown" | "deadLettersPath">): RunSummary {
+  summary(
+    facts: Pick<RunSummary, "complete" | "sourceEnded" | "hasShown" | "deadLettersPath">,
+  ): RunSummary {
     return {
-      complete,
-      hasShown,
+      ...facts,
       resumed: this.#start.size > 0,
       events: this.#eventsSettled,
       written: this.#written,
       deleted: this.#deleted,
       skipped: { ...this.#skipped },
       deadLetters: this.#deadLetters,
-      deadLettersPath,
       retries: this.#observer.retriesCount,
       unavailableKeys: this.#unavailableKeysCount,
       droppedFields: this.#droppedFields,

@@ -82,9 +82,7 @@ class PlainFile implements Input {
         witness = trailingBytes(witness, block);
         at += block.length;
         yield block;
-      } else if (follow) {
-        await this.#waitForMore(at, stop);
-      } else return;
+      } else if (!follow || (await this.#waitForMore(at, stop)) === "replaced") return;
     }
   }
 
@@ -103,28 +101,24 @@ class PlainFile implements Input {
     }
   }
 
-  async #waitForMore(at: number, stop: AbortSignal): Promise<void> {
+  async #waitForMore(at: number, stop: AbortSignal): Promise<"grown" | "replaced"> {
     while (!stop.aborted) {
+      const isReplaced = await this.#isReplaced();
+      // Asked last: it may have grown once more before another file took its name.
       const size = await this.size();
-      if (size > at) return;
+      if (size > at) return "grown";
       if (size < at) throw changedFile(this.name, { byte: at }, `it has only ${size} bytes now`);
-      await this.#refuseReplaced(at);
+      if (isReplaced) return "replaced";
       await sleep(POLL_INTERVAL_MS, stop);
     }
+    return "grown";
   }
 
-  /** What a rotated file is named by now is another file, which has no part in this stream. */
-  async #refuseReplaced(at: number): Promise<void> {
-    if (await this.#hasItsName()) return;
-    // It may have grown a last time before it was moved away.
-    if ((await this.size()) > at) return;
-    throw changedFile(this.name, { byte: at }, "it was moved away or replaced");
-  }
-
-  async #hasItsName(): Promise<boolean> {
+  /** Whether its name is that of another file. One that was only moved away may still grow. */
+  async #isReplaced(): Promise<boolean> {
     try {
       const [ours, named] = await Promise.all([this.#handle.stat(), stat(this.name)]);
-      return ours.ino === named.ino && ours.dev === named.dev;
+      return ours.ino !== named.ino || ours.dev !== named.dev;
     } catch (error) {
       if (systemCode(error) === "ENOENT") return false;
       throw unreadableFile(this.name, error);

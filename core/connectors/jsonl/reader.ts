@@ -44,8 +44,8 @@ export interface JsonlSourceOptions {
  * is refused. The stream is known by the SHA-256 of its first line and not by its path: a file that
  * was moved goes on where it was. Without `follow` it ends where the file ends when that is reached.
  *
- * Following is for plain files: as with `tail -F` it goes on as the file grows, but a file that was
- * cut, rewritten or replaced meanwhile is refused.
+ * Following is for plain files: as with `tail -F` it goes on as the file grows. When another file has
+ * taken its name, it ends; that one is another stream. A file that was cut or rewritten is refused.
  *
  * Errors: `FILE_NOT_FOUND`, `FILE_IS_FOLDER`, `FILE_IS_PIPE`, `FILE_UNREADABLE`, `FILE_CORRUPT`,
  * `FILE_CHANGED`, `FILE_NOT_FOLLOWABLE`.
