@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  Kafka,
+  logLevel,
+  ResourcePatternTypes,
+} from "kafkajs";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import {
   type Certificate,
@@ -17,8 +25,9 @@ const OPENSEARCH_PASSWORD = "s3cret/0pen@search:%41-pw";
 const GUEST_PASSWORD = "s3cret-guest-pw";
 const WRONG_PASSWORD = "wr0ng-s3cret-pw";
 const ADMIN_PASSWORD = "s3cret-admin-pw";
-/** The roles of docs/security.md are for indexes that begin so. */
+/** The permissions of docs/security.md are given for indexes and for topics that begin so. */
 const INDEX_PREFIX = "konn-test";
+const TOPIC_PREFIX = "secure";
 
 const START_TIMEOUT_MS = 10 * 60_000;
 /** None of these errors passes by itself, so that --wait does not wait. */
@@ -47,7 +56,11 @@ beforeAll(async () => {
     startSecureKafka({
       authority,
       folder: folder.path,
-      users: [{ name: "konn", password: KAFKA_PASSWORD }, guest],
+      users: [
+        { name: "root", password: ADMIN_PASSWORD },
+        { name: "konn", password: KAFKA_PASSWORD },
+        guest,
+      ],
     }),
     startSecureOpenSearch({
       authority,
@@ -59,12 +72,49 @@ beforeAll(async () => {
       ],
     }),
   ]);
+  await grantDocumented();
 }, START_TIMEOUT_MS);
 
 afterAll(async () => {
   await Promise.all([kafka?.stop(), openSearch?.stop()]);
   folder[Symbol.dispose]();
 });
+
+/** Gives konn the permissions that docs/security.md names, whichever way it comes in. */
+async function grantDocumented(): Promise<void> {
+  const [, text = ""] = /```text\n(.*?)```/s.exec(readFileSync("docs/security.md", "utf8")) ?? [];
+  const lines = text.trim().split("\n");
+  expect(lines).toHaveLength(4);
+  const acl = lines.flatMap((line) => {
+    const [, type = "", name = "", operations = ""] =
+      /(Topic|TransactionalId) +(\S+) +(.*)$/.exec(line) ?? [];
+    return operations.split(", ").flatMap((operation) =>
+      ["User:konn", "User:CN=konn"].map((principal) => ({
+        principal,
+        host: "*",
+        permissionType: AclPermissionTypes.ALLOW,
+        operation: OPERATIONS[operation] ?? AclOperationTypes.UNKNOWN,
+        resourceType: type === "Topic" ? AclResourceTypes.TOPIC : AclResourceTypes.TRANSACTIONAL_ID,
+        resourceName: name.replace("cdc-events", TOPIC_PREFIX).replace("-*", ""),
+        resourcePatternType: name.includes("cdc-events")
+          ? ResourcePatternTypes.PREFIXED
+          : ResourcePatternTypes.LITERAL,
+      })),
+    );
+  });
+  const admin = new Kafka({ brokers: [kafka.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.createAcls({ acl });
+  await admin.disconnect();
+}
+
+const OPERATIONS: Readonly<Record<string, AclOperationTypes>> = {
+  Describe: AclOperationTypes.DESCRIBE,
+  Read: AclOperationTypes.READ,
+  Write: AclOperationTypes.WRITE,
+  Create: AclOperationTypes.CREATE,
+  DescribeConfigs: AclOperationTypes.DESCRIBE_CONFIGS,
+};
 
 /** The role that docs/security.md tells people to make. */
 function documentedRole() {
@@ -139,7 +189,7 @@ describe("replay, sync, verify and status", () => {
   ];
 
   test.each(toKafka)("go to Kafka with %s and to OpenSearch with a password", async (_name, to) => {
-    const topic = uniqueName("secure");
+    const topic = uniqueName(TOPIC_PREFIX);
     const index = uniqueName(INDEX_PREFIX);
     const both = ["--topic", topic, "--index", index];
     expect(await run(["replay", SAMPLE, "--topic", topic], to())).toMatchObject({ exitCode: 0 });
@@ -156,7 +206,7 @@ describe("replay, sync, verify and status", () => {
   });
 
   test("go to OpenSearch with a client certificate, and with a password from a file", async () => {
-    const topic = uniqueName("secure");
+    const topic = uniqueName(TOPIC_PREFIX);
     const index = uniqueName(INDEX_PREFIX);
     const sync = ["sync", "--topic", topic, "--index", index, "--until-end", "--json"];
     await run(["replay", SAMPLE, "--topic", topic], sasl());
@@ -389,7 +439,7 @@ const OPENSEARCH_REFUSALS: Readonly<Record<string, Refusal>> = {
       KONN_OPENSEARCH_PASSWORD: GUEST_PASSWORD,
     }),
     code: "OPENSEARCH_FORBIDDEN",
-    remedy: "what the user may do",
+    remedy: "role",
   },
   "a password in plaintext to another machine": {
     environment: () => ({
@@ -416,7 +466,7 @@ describe("Kafka: konn refuses at once, and says what to do about", () => {
   test.each(Object.entries(KAFKA_REFUSALS))("%s", async (_name, refusal) => {
     const startMs = performance.now();
     const environment = refusal.environment();
-    const topic = uniqueName("refused");
+    const topic = uniqueName(TOPIC_PREFIX);
     const replay = ["replay", SAMPLE, "--wait", "60s", "--topic", topic];
     expectRefusal(await run(replay, environment), refusal);
     const sync = ["sync", "--wait", "60s", "--topic", topic, "--index", `${INDEX_PREFIX}-x`];
@@ -426,7 +476,7 @@ describe("Kafka: konn refuses at once, and says what to do about", () => {
 });
 
 describe("OpenSearch: konn refuses at once, and says what to do about", () => {
-  const topic = uniqueName("secure");
+  const topic = uniqueName(TOPIC_PREFIX);
 
   beforeAll(async () => {
     await run(["replay", SAMPLE, "--topic", topic], sasl());

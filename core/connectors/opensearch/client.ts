@@ -129,16 +129,11 @@ export class OpenSearchClient {
     return await this.#answerOf(call, timeoutMs, signal);
   }
 
-  /**
-   * Sends a bulk body to an alias. Throws as `request` does, and when the password is not accepted
-   * any more.
-   */
+  /** Sends a bulk body to an alias. Throws as `request` does. */
   async bulk(alias: string, body: Buffer, signal: AbortSignal): Promise<OpenSearchAnswer> {
     const params = { body, index: alias, require_alias: true, filter_path: BULK_FILTER_PATH };
     const call = this.#library.bulk(params, libraryOptions(BULK_TIMEOUT_MS));
-    const answer = await this.#answerOf(call, BULK_TIMEOUT_MS, signal);
-    if (answer.status === UNAUTHORIZED) throw notAccepted(this.url, this.#entrance.security);
-    return answer;
+    return await this.#answerOf(call, BULK_TIMEOUT_MS, signal);
   }
 
   /**

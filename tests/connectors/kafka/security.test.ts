@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import type { Sink } from "../../../core/connector/mod.ts";
 import { KonnError } from "../../../core/base/errors.ts";
 import { parseAddress } from "../../../core/connectors/kafka/address.ts";
 import { BrokerLink } from "../../../core/connectors/kafka/broker_link.ts";
 import { createKafkaSource } from "../../../core/connectors/kafka/consumer.ts";
+import { createKafkaSink } from "../../../core/connectors/kafka/producer.ts";
 import { loadKafkajs } from "../../../core/connectors/kafka/kafkajs.ts";
 import { LinkLostError } from "../../../core/connectors/kafka/protocol_error.ts";
 import type { KafkaRequest } from "../../../core/connectors/kafka/request.ts";
@@ -49,6 +51,27 @@ async function security(mechanism: SaslMechanism = "SCRAM-SHA-256"): Promise<Kaf
   return { tls: { ca }, sasl: { mechanism, username: "konn", password: PASSWORD } };
 }
 
+/** A sink that writes in transactions. */
+async function openTransactionalSink(options: Parameters<typeof openSink>[0]): Promise<Sink> {
+  const sink = createKafkaSink({
+    partitionsCount: undefined,
+    compression: "none",
+    observer: SILENT_OBSERVER,
+    ...options,
+  });
+  const stream = { address: "memory:source", identity: {}, streamId: crypto.randomUUID() };
+  await sink.open({ stream, resume: undefined, fromBeginning: false, signal: NEVER });
+  return sink;
+}
+
+/** One event in a transaction of its own. */
+async function writeAndCommit(sink: Sink, sequence: number): Promise<void> {
+  const batch = batchOf([event(sequence)]);
+  await sink.write(batch, NEVER);
+  const { position, nextSequence } = batch;
+  await sink.commit?.(new Map([[batch.lane, { position, nextSequence }]]));
+}
+
 async function openSource(
   options: KafkaSecurity & { brokers: readonly string[]; topics: readonly string[] },
 ) {
@@ -63,16 +86,21 @@ test("a session that ends is renewed under reads and writes, and nobody notices"
   const brokers = [kafka.saslSsl];
   const entry = await security("SCRAM-SHA-512");
   const writerObserver = new RecordingObserver();
-  await using sink = await openSink({ ...entry, brokers, topic, observer: writerObserver });
+  await using sink = await openTransactionalSink({
+    ...entry,
+    brokers,
+    topic,
+    observer: writerObserver,
+  });
   // One that says nothing for longer than a session lasts.
   const restingTopic = uniqueTopic();
-  await using restingSink = await openSink({
+  await using restingSink = await openTransactionalSink({
     ...entry,
     brokers,
     topic: restingTopic,
     observer: writerObserver,
   });
-  await restingSink.write(batchOf([event(0)]), NEVER);
+  await writeAndCommit(restingSink, 0);
   const { source, observer } = await openSource({ ...entry, brokers, topics: [topic] });
   const stop = new AbortController();
   const keys: (string | null)[] = [];
@@ -83,10 +111,10 @@ test("a session that ends is renewed under reads and writes, and nobody notices"
   })();
   let count = 0;
   for (const endMs = Date.now() + LONGER_THAN_SESSION_MS; Date.now() < endMs; count += 1) {
-    await sink.write(batchOf([event(count)]), NEVER);
+    await writeAndCommit(sink, count);
     await Bun.sleep(20);
   }
-  await restingSink.write(batchOf([event(1)]), NEVER);
+  await writeAndCommit(restingSink, 1);
   await Bun.sleep(500);
   stop.abort();
   await reading;
