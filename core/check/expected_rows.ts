@@ -63,6 +63,7 @@ export class ExpectedRows implements Disposable {
   readonly #database: Database;
   readonly #lanes: Lane[] = [];
   readonly #laneNumbers = new Map<Lane, bigint>();
+  #largestChars = 0;
 
   constructor() {
     try {
@@ -109,6 +110,16 @@ export class ExpectedRows implements Disposable {
     this.#database
       .query("INSERT OR REPLACE INTO row (key, lane, state, version, hash) VALUES (?, ?, ?, ?, ?)")
       .run(key, laneNumber, BigInt(STATES.indexOf(state)), version, contentHash);
+  }
+
+  /** Of a document that the index may hold, now or from before. */
+  noteSize(chars: number): void {
+    this.#largestChars = Math.max(this.#largestChars, chars);
+  }
+
+  /** The size of the largest such document, in UTF-16 units. */
+  get largestChars(): number {
+    return this.#largestChars;
   }
 
   /** The index holds something under this key. */

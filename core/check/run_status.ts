@@ -25,6 +25,8 @@ export interface RunStatus {
   readonly dead_letters: number;
   /** Why something is missing: a damaged checkpoint, a source that cannot be reached. */
   readonly problem: string | null;
+  /** The same for a script, in SCREAMING_SNAKE case. */
+  readonly problem_code: string | null;
   /** False when the next run would be refused: a damaged checkpoint, another source. */
   readonly can_go_on: boolean;
 }
@@ -41,7 +43,10 @@ export type OpenSource = (stream: StreamIdentity) => Promise<Source | undefined>
 
 /** How long one source may take to say where it ends. */
 const SOURCE_TIMEOUT_MS = 5_000;
-const NO_ANSWER = `the source gave no answer within ${SOURCE_TIMEOUT_MS / 1_000} s`;
+const NO_ANSWER: Problem = {
+  code: "SOURCE_SILENT",
+  text: `the source gave no answer within ${SOURCE_TIMEOUT_MS / 1_000} s`,
+};
 /** Sources that are asked at the same time: each has connections of its own. */
 const SOURCES_TOGETHER_COUNT = 8;
 /** Batches that are looked through for the first event of each lane. */
@@ -85,15 +90,21 @@ async function statusOf(
     lag: live.ends ? lag : null,
     lag_seconds: live.lagSeconds,
     dead_letters,
-    problem: live.problem,
+    problem: live.problem?.text ?? null,
+    problem_code: live.problem?.code ?? null,
     can_go_on: live.canGoOn,
   };
+}
+
+interface Problem {
+  readonly code: string;
+  readonly text: string;
 }
 
 interface LiveSource {
   readonly ends: ReadonlyMap<Lane, bigint> | undefined;
   readonly lagSeconds: number | null;
-  readonly problem: string | null;
+  readonly problem: Problem | undefined;
   readonly canGoOn: boolean;
 }
 
@@ -101,7 +112,7 @@ async function askSource(
   checkpoint: Checkpoint,
   { openSource, stop: interrupted }: { openSource: OpenSource; stop: AbortSignal },
 ): Promise<LiveSource> {
-  const unknown = { ends: undefined, lagSeconds: null, problem: null, canGoOn: true };
+  const unknown = { ends: undefined, lagSeconds: null, problem: undefined, canGoOn: true };
   const stop = AbortSignal.any([interrupted, AbortSignal.timeout(SOURCE_TIMEOUT_MS)]);
   try {
     await using source = await openSource(checkpoint.source);
@@ -112,27 +123,29 @@ async function askSource(
     if (address !== checkpoint.source.address) return unknown;
     const difference = identityDifference(checkpoint.source.identity, identity);
     if (difference !== undefined) {
-      const problem = `the source is not what it was: ${difference}`;
-      return { ...unknown, problem, canGoOn: false };
+      const text = `the source is not what it was: ${difference}`;
+      return { ...unknown, problem: { code: "SOURCE_CHANGED", text }, canGoOn: false };
     }
     const ends = await source.ends();
     const beyond = beyondEnd(checkpoint, ends);
     if (beyond !== undefined) return { ...unknown, ends, problem: beyond, canGoOn: false };
     const seconds = await lagSeconds(source, checkpoint, { ends, stop });
-    return { ends, lagSeconds: seconds, problem: null, canGoOn: true };
+    return { ends, lagSeconds: seconds, problem: undefined, canGoOn: true };
   } catch (error) {
     if (stop.aborted) return { ...unknown, problem: NO_ANSWER };
     const mayPass = !(error instanceof KonnError) || error.mayPass;
-    return { ...unknown, problem: messageOf(error), canGoOn: mayPass };
+    const code = error instanceof KonnError ? error.code : "INTERNAL";
+    return { ...unknown, problem: { code, text: messageOf(error) }, canGoOn: mayPass };
   }
 }
 
 /** A source that has become shorter is not the one that was read: the next run will refuse it. */
-function beyondEnd({ lanes }: Checkpoint, ends: ReadonlyMap<Lane, bigint>): string | undefined {
+function beyondEnd({ lanes }: Checkpoint, ends: ReadonlyMap<Lane, bigint>): Problem | undefined {
   for (const [lane, { nextSequence }] of lanes) {
     const end = ends.get(lane);
     if (end === undefined || end >= nextSequence) continue;
-    return `${lane} ends at ${end}, and was delivered up to ${nextSequence} already`;
+    const text = `${lane} ends at ${end}, and was delivered up to ${nextSequence} already`;
+    return { code: "SOURCE_SHORTENED", text };
   }
   return undefined;
 }
@@ -191,7 +204,8 @@ function lettersWithoutCheckpoint(
 }
 
 function unreadable(name: string, dead_letters: number, error: KonnError): RunStatus {
-  return { ...nothingKnown(name, dead_letters), problem: error.message, can_go_on: false };
+  const { message: problem, code: problem_code } = error;
+  return { ...nothingKnown(name, dead_letters), problem, problem_code, can_go_on: false };
 }
 
 function nothingKnown(name: string, dead_letters: number): RunStatus {
@@ -206,6 +220,7 @@ function nothingKnown(name: string, dead_letters: number): RunStatus {
     lag_seconds: null,
     dead_letters,
     problem: null,
+    problem_code: null,
     can_go_on: true,
   };
 }

@@ -5,7 +5,7 @@ import type { Batch, Lane, Message, Position, Source } from "../connector/mod.ts
 import { type OnTruncate, refuseTruncate, versionOf, KEY_MAX_BYTES } from "../indexing/mod.ts";
 import { entityDocument } from "../konnect/entity_document.ts";
 import { parseEntityKey } from "../konnect/entity_key.ts";
-import { contentHash } from "./content_hash.ts";
+import { contentHash, contentText, hashOfText } from "./content_hash.ts";
 import type { ExpectedRows } from "./expected_rows.ts";
 
 export interface TopicFoldOptions {
@@ -131,7 +131,9 @@ export function foldRowEvents(rows: ExpectedRows, events: readonly RowEvent[]): 
       const version = versionOf(message.sequence);
       if (change.kind === "upsert") {
         const { document } = entityDocument(key, change.row);
-        rows.put(key, { state: "live", lane, version, contentHash: contentHash(document) });
+        const text = contentText(document);
+        rows.noteSize(text.length);
+        rows.put(key, { state: "live", lane, version, contentHash: hashOfText(text) });
       } else if (change.kind === "delete") {
         rows.put(key, { state: "deleted", lane, version, contentHash: 0n });
       } else if (leavesUnknown(rows.find(key)?.state, change.isNewKey)) {

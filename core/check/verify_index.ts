@@ -165,7 +165,7 @@ async function compareDocuments(
   let documentsCount = 0;
   const { eventsCount } = reading;
   const comparison = new Comparison(rows, reading, skipTypes);
-  for await (const page of inspector.documents(stop)) {
+  for await (const page of inspector.documents(stop, rows.largestChars)) {
     rows.together(() => {
       for (const document of page) comparison.add(document);
     });

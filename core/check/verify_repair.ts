@@ -4,12 +4,13 @@ import type { IndexInspector, Repair } from "../connector/index_inspector.ts";
 import type { Message, Source } from "../connector/mod.ts";
 import { versionOf } from "../indexing/mod.ts";
 import { entityDocument } from "../konnect/entity_document.ts";
-import { contentHash } from "./content_hash.ts";
+import { contentHash, contentText } from "./content_hash.ts";
 import type { Difference, ExpectedRows } from "./expected_rows.ts";
 
 /** More differences than this are not repaired one by one: they are held in memory. */
 const MAX_REPAIRS_COUNT = 100_000;
 const REPAIRS_TOGETHER_COUNT = 500;
+const REPAIRS_TOGETHER_MAX_CHARS = 8 * 1024 * 1024;
 /** Above this an index gives no exact version, so none is known that it would take. */
 const VERSIONS_END = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -37,10 +38,13 @@ export async function repairDifferences(
   const gone = differences.filter(({ kind }) => kind === "extra");
   const wanted = new WantedDocuments(differences.filter(({ kind }) => kind !== "extra"));
   const repairs = new RepairQueue(inspector, stop);
-  for (const difference of gone) await repairs.add([repairOf(difference, null)]);
+  for (const difference of gone) await repairs.add(repairOf(difference, null));
   await using source = await createSource();
   for await (const { messages } of source.read({ from: new Map(), stop })) {
-    await repairs.add(messages.flatMap((message) => wanted.take(message) ?? []));
+    for (const message of messages) {
+      const repair = wanted.take(message);
+      if (repair) await repairs.add(repair);
+    }
     if (wanted.isEmpty) break;
   }
   stop.throwIfAborted();
@@ -80,11 +84,12 @@ class WantedDocuments {
   }
 }
 
-/** Writes repairs some hundreds at a time, so that no more documents than these are held. */
+/** Writes repairs some hundreds at a time, fewer of large documents: no more than these are held. */
 class RepairQueue {
   readonly #inspector: IndexInspector;
   readonly #stop: AbortSignal;
   #waiting: Repair[] = [];
+  #waitingChars = 0;
   #takenCount = 0;
 
   constructor(inspector: IndexInspector, stop: AbortSignal) {
@@ -96,14 +101,19 @@ class RepairQueue {
     return this.#takenCount;
   }
 
-  async add(repairs: readonly Repair[]): Promise<void> {
-    this.#waiting.push(...repairs);
-    if (this.#waiting.length >= REPAIRS_TOGETHER_COUNT) await this.flush();
+  async add(repair: Repair): Promise<void> {
+    this.#waiting.push(repair);
+    this.#waitingChars += repair.document ? contentText(repair.document).length : 0;
+    const isFull =
+      this.#waiting.length >= REPAIRS_TOGETHER_COUNT ||
+      this.#waitingChars >= REPAIRS_TOGETHER_MAX_CHARS;
+    if (isFull) await this.flush();
   }
 
   async flush(): Promise<void> {
     const repairs = this.#waiting;
     this.#waiting = [];
+    this.#waitingChars = 0;
     if (repairs.length > 0) this.#takenCount += await this.#inspector.repair(repairs, this.#stop);
   }
 }

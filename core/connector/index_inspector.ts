@@ -36,8 +36,13 @@ export interface IndexInspector extends AsyncDisposable {
   /** Connects. Throws when there is no index of konn's under the name. */
   open(signal: AbortSignal): Promise<InspectedIndex>;
 
-  /** Every document, tombstones included, in pages of bounded size and in no order. */
-  documents(signal: AbortSignal): AsyncIterable<readonly InspectedDocument[]>;
+  /**
+   * Every document, tombstones included, in pages and in no order. A page holds fewer documents the
+   * larger they are.
+   *
+   * @param largestChars how large a document may be, as text
+   */
+  documents(signal: AbortSignal, largestChars: number): AsyncIterable<readonly InspectedDocument[]>;
 
   /** Throws `INDEX_REPLACED` when the name stands for another index than at `open` by now. */
   confirm(signal: AbortSignal): Promise<void>;

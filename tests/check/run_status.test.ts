@@ -49,7 +49,7 @@ describe("readRunStatus()", () => {
       c: [at(0n, 5_000), at(1n, 5_000)],
     };
     const status = await statusOf(folder, new MemorySource({ lanes }));
-    expect(status).toMatchObject({ lag: 3, problem: null, can_go_on: true });
+    expect(status).toMatchObject({ lag: 3, problem: null, problem_code: null, can_go_on: true });
     expect(status?.lag_seconds).toBeWithin(600, 603);
     expect(status?.lanes.map(({ lane, lag }) => [lane, lag])).toEqual([
       ["a", 2],
@@ -68,6 +68,7 @@ describe("readRunStatus()", () => {
     using folder = stateOf({ a: 9 });
     const source = new MemorySource({ lanes: { a: [at(0n, 1)] } });
     expect(await statusOf(folder, source)).toMatchObject({
+      problem_code: "SOURCE_SHORTENED",
       problem: "a ends at 1, and was delivered up to 9 already",
       can_go_on: false,
     });
@@ -77,6 +78,7 @@ describe("readRunStatus()", () => {
     using folder = stateOf({ a: 0 });
     const source = new MemorySource({ lanes: {}, identity: { id: "b" } });
     expect(await statusOf(folder, source)).toMatchObject({
+      problem_code: "SOURCE_CHANGED",
       problem: "the source is not what it was: id was a and is b",
       can_go_on: false,
     });
@@ -94,6 +96,7 @@ describe("readRunStatus()", () => {
     const startedMs = performance.now();
     expect(await statusOf(folder, source)).toMatchObject({
       lag: null,
+      problem_code: "SOURCE_SILENT",
       problem: "the source gave no answer within 5 s",
       can_go_on: true,
     });

@@ -167,6 +167,25 @@ describe("repairDifferences() does", () => {
     expect(index.held.size).toBe(1_234);
   });
 
+  test("hold no more than some megabytes of large documents", async () => {
+    const index = new MemoryIndex();
+    const messages = Array.from({ length: 30 }, (_, at) => {
+      const key = serviceKey(String(at));
+      const tags = Array.from({ length: 200 }, (_tag, n) => `${n}-`.padEnd(8_000, "t"));
+      const value = { op: "u", after: { key, value: { object: { tags } } } };
+      return { ...upsert(BigInt(at), key, ""), value: Buffer.from(JSON.stringify(value)) };
+    });
+    const sizes: number[] = [];
+    const repair = index.repair.bind(index);
+    index.repair = (repairs) => {
+      sizes.push(repairs.length);
+      return repair(repairs);
+    };
+    expect(await verify(index, { "t/0": messages }, true)).toMatchObject({ repaired: 30 });
+    expect(sizes).toEqual([6, 6, 6, 6, 6]);
+    expect(JSON.stringify(index.held.get(serviceKey("7"))?.content).length).toBeGreaterThan(1.5e6);
+  });
+
   test("refuse to mend an index one by one of which too much differs", async () => {
     using rows = new ExpectedRows();
     rows.together(() => {

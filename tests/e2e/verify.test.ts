@@ -152,9 +152,9 @@ describe("konn verify", () => {
     const connectors = connectorOptions();
     const inspector = await createInspector(`opensearch:${name}`, connectors);
     const documents = inspector.documents.bind(inspector);
-    inspector.documents = async function* (signal) {
+    inspector.documents = async function* (signal, largestChars) {
       await renameAndSync(name, key, "later than the fold");
-      yield* documents(signal);
+      yield* documents(signal, largestChars);
     };
     const report = await verifyIndex({
       createSource: async () => (await createSource(`kafka:${name}`, connectors)).end,
@@ -209,6 +209,39 @@ describe("konn verify", () => {
     expect(report).toMatchObject({ extra: 1, repaired: 0, ahead: 1 });
   });
 
+  test("asks for fewer documents at once the larger they are", async () => {
+    const name = uniqueName("verify");
+    const lines = Array.from({ length: 20 }, (_, at) => {
+      const hosts = Array.from(
+        { length: 20_000 },
+        (_host, n) => `host-${at}-${n}.some.example.com`,
+      );
+      const after = { key: `c/cp/o/route/${at}`, value: { object: { hosts } } };
+      return JSON.stringify({ before: null, after, op: "c" });
+    });
+    const file = folder.file(`${name}.jsonl`);
+    await Bun.write(file, `${lines.join("\n")}\n`);
+    await run("replay", file, "--topic", name);
+    await run("sync", "--topic", name, "--index", name, "--until-end");
+    const sizes: number[] = [];
+    using proxy = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(incoming) {
+        const { pathname, search } = new URL(incoming.url);
+        const text = await incoming.text();
+        const body = text === "" ? undefined : JSON.parse(text);
+        if (pathname.endsWith("/_search")) sizes.push(body.size);
+        const answer = await request(pathname + search, { method: incoming.method, body });
+        return Response.json(answer.body, { status: answer.status });
+      },
+    });
+    const { report } = await verify(name, "--opensearch-url", proxy.url.origin);
+    expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, documents: 20 });
+    expect(sizes).toHaveLength(1);
+    expect(sizes[0]).toBeWithin(8, 17);
+  });
+
   /** Changes what an alias stands for. */
   async function changeAliases(...actions: object[]): Promise<void> {
     const { status } = await request("/_aliases", { method: "POST", body: { actions } });
@@ -243,8 +276,8 @@ describe("konn verify", () => {
     const connectors = connectorOptions();
     const inspector = await createInspector(`opensearch:${name}`, connectors);
     const documents = inspector.documents.bind(inspector);
-    inspector.documents = async function* (signal) {
-      yield* documents(signal);
+    inspector.documents = async function* (signal, largestChars) {
+      yield* documents(signal, largestChars);
       await run("sync", "--topic", name, "--index", name, "--from-beginning", "--until-end");
     };
     const work = verifyIndex({

@@ -1,4 +1,5 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
+import { releaseMemory } from "../../base/release_memory.ts";
 import type {
   IndexInspector,
   InspectedDocument,
@@ -19,8 +20,12 @@ import { INDEX_FORMAT, LIVE_FILTER } from "./mapping.ts";
 import { documentSource } from "./pending_document.ts";
 import { writerAliasOf } from "./index_family.ts";
 
-/** Documents of at most some tens of KiB: a page stays well below 32 MiB. */
-const PAGE_DOCUMENTS_COUNT = 1_000;
+const PAGE_DOCUMENTS_MAX_COUNT = 1_000;
+/** What a page takes of OpenSearch's memory and, some copies more, of konn's. */
+const PAGE_MAX_CHARS = 8 * 1024 * 1024;
+/** Of a document beside its content. */
+const DOCUMENT_OVERHEAD_CHARS = 1024;
+const SCROLL_CLOSE_TIMEOUT_MS = 2_000;
 const SCROLL_KEPT = "2m";
 
 /** JSON numbers are exact below this. konn's own versions never come near it. */
@@ -101,14 +106,19 @@ class OpenSearchInspector implements IndexInspector {
     });
   }
 
-  async *documents(signal: AbortSignal): AsyncGenerator<readonly InspectedDocument[]> {
+  async *documents(
+    signal: AbortSignal,
+    largestChars: number,
+  ): AsyncGenerator<readonly InspectedDocument[]> {
+    const documentChars = largestChars + DOCUMENT_OVERHEAD_CHARS;
+    const fitting = Math.max(1, Math.floor(PAGE_MAX_CHARS / documentChars));
     await this.#must({ method: "POST", path: `/${this.#path()}/_refresh` }, signal);
     let page = await this.#must(
       {
         method: "POST",
         path: `/${this.#path()}/_search?scroll=${SCROLL_KEPT}`,
         body: {
-          size: PAGE_DOCUMENTS_COUNT,
+          size: Math.min(fitting, PAGE_DOCUMENTS_MAX_COUNT),
           version: true,
           sort: ["_doc"],
           track_total_hits: true,
@@ -123,6 +133,7 @@ class OpenSearchInspector implements IndexInspector {
       for (let documents = hitsOf(page); documents.length > 0; documents = hitsOf(page)) {
         leftCount -= documents.length;
         yield documents;
+        releaseMemory(documents.length * documentChars);
         const body = { scroll: SCROLL_KEPT, scroll_id: scrollId };
         page = await this.#must({ method: "POST", path: "/_search/scroll", body }, signal);
       }
@@ -130,7 +141,12 @@ class OpenSearchInspector implements IndexInspector {
     } finally {
       const body = { scroll_id: scrollId };
       await this.#open()
-        .request({ method: "DELETE", path: "/_search/scroll", body })
+        .request({
+          method: "DELETE",
+          path: "/_search/scroll",
+          body,
+          timeoutMs: SCROLL_CLOSE_TIMEOUT_MS,
+        })
         .catch(() => undefined);
     }
   }
