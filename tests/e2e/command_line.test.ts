@@ -135,13 +135,14 @@ describe("the command line", () => {
     await seedTopic(topic, records.slice(0, 5));
     const args = ["sync", "--topic", topic, "--index", topic, "--json"];
     const child = spawnKonn(args, { cwd: folder.path, environment });
-    await Bun.sleep(1_500);
+    await eventually(async () => (await hitsOf(topic)) > 0);
+    const before = await hitsOf(topic);
     const { kafkaClient } = await import("./topic_reader.ts");
     const producer = (await kafkaClient()).producer();
     await producer.connect();
     await producer.send({ topic, messages: records.slice(5) });
     await producer.disconnect();
-    await Bun.sleep(1_500);
+    await eventually(async () => (await hitsOf(topic)) > before);
     child.kill("SIGTERM");
     const { exitCode, stdout } = await resultOf(child);
     expect(exitCode).toBe(0);
