@@ -79,7 +79,7 @@ export function sinkContract(name: string, fixture: SinkFixture): void {
     const unwritten = batches.filter(({ nextSequence }) => nextSequence > kept);
     const reports = await Promise.all(unwritten.map((batch) => sink.write(batch, NEVER)));
     const behind = reports.map((report) => ({ identity, state: report.state ?? state }));
-    if (unwritten.length > 0) await finish(sink, last(unwritten));
+    if (unwritten.length > 0) await finish(sink, lastOf(unwritten));
     return behind;
   };
 
@@ -110,7 +110,7 @@ export function sinkContract(name: string, fixture: SinkFixture): void {
       );
       const reports = await Promise.all(batches.map((batch) => sink.write(batch, NEVER)));
       for (const [at, batch] of batches.entries()) expectFullAccount(batch, reports[at]);
-      await finish(sink, last(batches));
+      await finish(sink, lastOf(batches));
       expect(await place.contents()).toEqual(stateOf([seed(1, "name 19"), seed(2, "name 19")]));
     });
 
@@ -310,7 +310,7 @@ function placeBehind({ lane, position, nextSequence }: Batch) {
   return new Map([[lane, { position, nextSequence }]]);
 }
 
-function last<T>(items: readonly T[]): T {
+function lastOf<T>(items: readonly T[]): T {
   const item = items.at(-1);
   if (item === undefined) throw new Error("there is none");
   return item;
