@@ -35,6 +35,8 @@ for (const format of ["event", "record"] as const) {
 
   sinkContract(`jsonl, ${format} lines`, {
     resumable: true,
+    writtenAgain: "once",
+    tombstone: format === "event" ? "skipped" : "removes",
     // A value with a line break cannot be an event line; record lines hold anything.
     ...(format === "event" && {
       undeliverable: (sequence: bigint) => seedMessage({ key: "k", value: "two\nlines" }, sequence),
@@ -45,7 +47,8 @@ for (const format of ["event", "record"] as const) {
       return Promise.resolve({
         sink: () =>
           createJsonlSink({ path, format, existing: "refuse", observer: SILENT_OBSERVER }),
-        contents: () => Promise.resolve(lastNames(readFileSync(path, "utf8"), format)),
+        contents: () => Promise.resolve(lastNames(linesOf(path), format)),
+        entriesCount: () => Promise.resolve(linesOf(path).length),
         [Symbol.asyncDispose]: () => {
           folder[Symbol.dispose]();
           return Promise.resolve();
@@ -55,11 +58,23 @@ for (const format of ["event", "record"] as const) {
   });
 }
 
-/** The last name of each key in a file of lines. */
-function lastNames(content: string, format: keyof typeof FORMATS): Map<string, string> {
-  const values = content
+function linesOf(path: string): string[] {
+  return readFileSync(path, "utf8")
     .split("\n")
-    .filter((line) => line !== "")
-    .map((line): string => (format === "event" ? line : JSON.parse(line).payload));
-  return new Map(values.map((value) => [JSON.parse(value).after.key, seedName(value)]));
+    .filter((line) => line !== "");
+}
+
+/** The last name of each key in lines. */
+function lastNames(lines: readonly string[], format: keyof typeof FORMATS): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const line of lines) {
+    const { key, payload } = format === "event" ? eventOf(line) : JSON.parse(line);
+    if (payload === null) names.delete(key);
+    else names.set(key, seedName(payload));
+  }
+  return names;
+}
+
+function eventOf(line: string): { key: string; payload: string } {
+  return { key: JSON.parse(line).after.key, payload: line };
 }

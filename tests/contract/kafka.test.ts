@@ -2,7 +2,7 @@ import { createKafkaSource } from "../../core/connectors/kafka/consumer.ts";
 import { createKafkaSink } from "../../core/connectors/kafka/producer.ts";
 import { SILENT_OBSERVER } from "../../core/observe/observer.ts";
 import { uniqueName } from "../e2e/konn.ts";
-import { readTopic } from "../e2e/topic_reader.ts";
+import { readTopic, type TopicRecord } from "../e2e/topic_reader.ts";
 import { batchOf } from "../fakes/memory_source.ts";
 import { sharedServices } from "../services/mod.ts";
 import { type Seed, seedMessage, seedName } from "./seed.ts";
@@ -25,26 +25,35 @@ sourceContract("kafka", {
   },
 });
 
-sinkContract("kafka", {
+const SINK = {
   resumable: true,
-  undeliverable: (sequence) =>
+  tombstone: "removes",
+  undeliverable: (sequence: bigint) =>
     seedMessage({ key: "k", value: "x".repeat(20 * 1024 * 1024) }, sequence),
   place: async () => {
     const topic = uniqueName("contract");
     const brokers = await brokerList();
     return {
       sink: () => kafkaSink(topic, brokers, 3),
-      contents: async () =>
-        new Map(
-          (await readTopic(topic)).map(({ key, value }) => [
-            key?.toString() ?? "",
-            seedName(value ?? ""),
-          ]),
-        ),
+      contents: async () => lastNames(await readTopic(topic)),
+      entriesCount: async () => (await readTopic(topic)).length,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   },
-});
+} as const;
+
+sinkContract("kafka, at least once", { ...SINK, writtenAgain: "twice" });
+sinkContract("kafka, exactly once", { ...SINK, writtenAgain: "once", streamId: uniqueName("s") });
+
+/** The last name of each key in records. */
+function lastNames(records: readonly TopicRecord[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { key, value } of records) {
+    if (value === null) names.delete(key?.toString() ?? "");
+    else names.set(key?.toString() ?? "", seedName(value));
+  }
+  return names;
+}
 
 /** Makes a topic of one partition, so of one lane, that holds the events. */
 async function fill(topic: string, brokers: string[], events: readonly Seed[]): Promise<void> {

@@ -1,5 +1,7 @@
+import { MemorySink } from "../fakes/memory_sink.ts";
 import { MemorySource } from "../fakes/memory_source.ts";
-import { seedMessage } from "./seed.ts";
+import { seedMessage, seedName } from "./seed.ts";
+import { sinkContract } from "./sink_contract.ts";
 import { sourceContract } from "./source_contract.ts";
 
 // The fake keeps the contract as well, or the tests that use it would prove nothing.
@@ -13,3 +15,35 @@ sourceContract("memory", {
     });
   },
 });
+
+sinkContract("memory", {
+  resumable: true,
+  writtenAgain: "twice",
+  tombstone: "removes",
+  undeliverable: (sequence) => seedMessage({ key: "refused", value: "{}" }, sequence),
+  place: () => {
+    const sinks: MemorySink[] = [];
+    const written = () => sinks.flatMap((sink) => sink.written);
+    return Promise.resolve({
+      sink: () => {
+        const sink = new MemorySink({ refuse: ["refused"] });
+        sinks.push(sink);
+        return sink;
+      },
+      contents: () => Promise.resolve(lastNames(written())),
+      entriesCount: () => Promise.resolve(written().length),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
+  },
+});
+
+/** The last name of each key in `KEY=VALUE` texts. */
+function lastNames(written: readonly string[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const text of written) {
+    const [key, value] = [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)];
+    if (value === "null") names.delete(key);
+    else names.set(key, seedName(value));
+  }
+  return names;
+}

@@ -8,6 +8,8 @@ import { sinkContract } from "./sink_contract.ts";
 
 sinkContract("opensearch", {
   resumable: true,
+  writtenAgain: "once",
+  tombstone: "removes",
   undeliverable: (sequence) => seedMessage({ key: "k", value: "not JSON" }, sequence),
   place: async () => {
     const index = uniqueName("contract");
@@ -18,6 +20,7 @@ sinkContract("opensearch", {
         new Map(
           [...(await documentsOf(index))].map(([id, { source }]) => [id, String(source["name"])]),
         ),
+      entriesCount: async () => (await documentsOf(index)).size,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   },

@@ -4,6 +4,7 @@ import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { request } from "./index_reader.ts";
 import { konn, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { readTopic, seedTopic } from "./topic_reader.ts";
+import { doneCount, eventually, untilSaid } from "./waiting.ts";
 
 const EVENT = readFileSync(SAMPLE, "utf8").split("\n")[0] ?? "";
 
@@ -165,10 +166,10 @@ describe("bad input", () => {
     const missing = await run(...args);
     expect(missing.exitCode).toBe(3);
     expect(missing.stderr).toContain("KAFKA_TOPIC_NOT_FOUND");
-    const waiting = run(...args, "--wait", "20s");
-    await Bun.sleep(1_000);
+    const waiting = spawnKonn([...args, "--wait", "60s"], { cwd: folder.path, environment });
+    await untilSaid(waiting, "Waiting: ");
     await seedTopic(topic, [{ key: JSON.parse(EVENT).after.key, value: EVENT }]);
-    expect(await waiting).toMatchObject({ exitCode: 0 });
+    expect(await waiting.exited).toBe(0);
   });
 
   test("an index that konn did not make is refused and left alone", async () => {
@@ -209,8 +210,8 @@ describe("bad input", () => {
     const admin = (await kafkaClient()).admin();
     await admin.connect();
     await admin.deleteTopics({ topics: [topic] });
+    await eventually(async () => !(await admin.listTopics()).includes(topic));
     await admin.disconnect();
-    await Bun.sleep(500);
     await seedTopic(topic, [{ key: "a", value: EVENT }]);
     const { exitCode, stderr } = await run(...args);
     expect(exitCode).toBe(3);
@@ -247,7 +248,7 @@ describe("bad input", () => {
     await seedTopic(topic, [{ key: "a", value: EVENT }]);
     const args = ["sync", "--topic", topic, "--index", topic];
     const first = spawnKonn(args, { cwd: folder.path, environment });
-    await Bun.sleep(1_500);
+    await eventually(() => doneCount(folder.path, { topic, index: topic }) === 1);
     const { exitCode, stderr } = await run(...args);
     first.kill("SIGTERM");
     expect(exitCode).toBe(3);

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, read, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import packageJson from "../../package.json" with { type: "json" };
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { KONN, konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
-import { readTopic, seedTopic } from "./topic_reader.ts";
+import { lengthOfTopic, readTopic, seedTopic } from "./topic_reader.ts";
+import { doneCount, eventually, untilSaid } from "./waiting.ts";
 
 describe("the command line", () => {
   const folder = new TemporaryFolder();
@@ -135,13 +136,14 @@ describe("the command line", () => {
     await seedTopic(topic, records.slice(0, 5));
     const args = ["sync", "--topic", topic, "--index", topic, "--json"];
     const child = spawnKonn(args, { cwd: folder.path, environment });
-    await Bun.sleep(1_500);
+    const done = () => doneCount(folder.path, { topic, index: topic });
+    await eventually(() => done() === 5);
     const { kafkaClient } = await import("./topic_reader.ts");
     const producer = (await kafkaClient()).producer();
     await producer.connect();
     await producer.send({ topic, messages: records.slice(5) });
     await producer.disconnect();
-    await Bun.sleep(1_500);
+    await eventually(() => done() === 20);
     child.kill("SIGTERM");
     const { exitCode, stdout } = await resultOf(child);
     expect(exitCode).toBe(0);
@@ -157,7 +159,7 @@ describe("the command line", () => {
       const topic = uniqueName("cut");
       const args = ["replay", SAMPLE, "--topic", topic, "--json"];
       const child = spawnKonn([...args, "--rate", "100/s"], { cwd: folder.path, environment });
-      await Bun.sleep(1_500);
+      await eventually(async () => (await lengthOfTopic(topic)) > 20);
       child.kill(signal);
       const cut = await resultOf(child);
       expect(cut.exitCode).toBe(code);
@@ -173,11 +175,10 @@ describe("the command line", () => {
   test("an interrupt while it waits for services ends at once", async () => {
     const args = ["replay", SAMPLE, "--wait", "60s", "--brokers", "127.0.0.1:1"];
     const child = spawnKonn(args, { cwd: folder.path, environment });
-    await Bun.sleep(700);
+    const { stderr } = await untilSaid(child, "Waiting: ");
     child.kill("SIGINT");
-    const { exitCode, stderr } = await resultOf(child);
-    expect(exitCode).toBe(130);
-    expect(stderr).toContain("Stopped before anything was read");
+    expect(await child.exited).toBe(130);
+    expect(await stderr).toContain("Stopped before anything was read");
   });
 
   test("a second interrupt ends at once with 130, whatever is still in hand", async () => {
@@ -193,12 +194,17 @@ describe("the command line", () => {
       env: environment,
       stdio: ["ignore", unread, "ignore"],
     });
-    await Bun.sleep(1_000);
+    // It writes far more than the pipe holds, so behind the first byte it is stuck for good.
+    await new Promise((resolve) => read(unread, Buffer.alloc(1), 0, 1, null, resolve));
     child.kill("SIGINT");
     await Bun.sleep(500);
     expect(child.exitCode).toBeNull();
-    child.kill("SIGINT");
-    expect(await child.exited).toBe(130);
+    // A process that has not run since the first one would take both for one.
+    await eventually(() => {
+      child.kill("SIGINT");
+      return child.exitCode !== null;
+    });
+    expect(child.exitCode).toBe(130);
     closeSync(unread);
   });
 
@@ -293,7 +299,8 @@ describe("the command line", () => {
     await run("replay", SAMPLE, "--topic", uniqueName("rate"), "--rate", "50/s", "--limit", "100");
     const seconds = (performance.now() - startedMs) / 1_000;
     expect(seconds).toBeGreaterThan(1.7);
-    expect(seconds).toBeLessThan(4);
+    // The end is far off, for a machine that is busy.
+    expect(seconds).toBeLessThan(15);
   });
 
   test("--exclude-types leaves entities out of the topic and counts them", async () => {

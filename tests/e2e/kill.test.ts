@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Admin } from "kafkajs";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { expectDelivered } from "./delivered_lines.ts";
 import { documentsOf, request } from "./index_reader.ts";
 import { konn, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { kafkaClient, readTopic } from "./topic_reader.ts";
+import { doneCount } from "./waiting.ts";
 
 const COPIES_COUNT = 40;
 const KILLS_COUNT = 4;
@@ -73,21 +73,8 @@ describe("SIGKILL in the middle", () => {
 
   /** Becomes true when the checkpoint says that some of the topic is done, and not as much as now. */
   function whenCheckpointed(topic: string, index: string): () => boolean {
-    const before = lanesOf(topic, index);
-    return () => !["{}", before].includes(lanesOf(topic, index));
-  }
-
-  /** The positions behind 0 in the checkpoint of an index. */
-  function lanesOf(topic: string, index: string): string {
-    const checkpoints = folder.file(".konn/checkpoints");
-    const files = existsSync(checkpoints) ? readdirSync(checkpoints) : [];
-    const name = files.find(
-      (own) => own.startsWith(`${topic}--${index}-`) && own.endsWith(".json"),
-    );
-    if (name === undefined) return "{}";
-    const { lanes } = JSON.parse(readFileSync(join(checkpoints, name), "utf8"));
-    const begun = Object.entries<any>(lanes).filter(([, { position }]) => position !== "0");
-    return JSON.stringify(Object.fromEntries(begun));
+    const before = doneCount(folder.path, { topic, index });
+    return () => ![0, before].includes(doneCount(folder.path, { topic, index }));
   }
 
   /** Offsets that were given out in all partitions; 0 for a topic that is not there yet. */

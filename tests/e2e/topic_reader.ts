@@ -1,4 +1,4 @@
-import { Kafka, logLevel, Partitioners } from "kafkajs";
+import { Kafka, KafkaJSError, logLevel, Partitioners } from "kafkajs";
 import { sharedServices } from "../services/mod.ts";
 
 /**
@@ -54,6 +54,21 @@ export async function readTopic(topic: string): Promise<TopicRecord[]> {
   return records.toSorted(
     (a, b) => a.partition - b.partition || Number(BigInt(a.offset) - BigInt(b.offset)),
   );
+}
+
+/** Offsets that were given out in all partitions; 0 for a topic that is not there. */
+export async function lengthOfTopic(topic: string): Promise<number> {
+  const admin = (await kafkaClient()).admin({ retry: { retries: 0 } });
+  await admin.connect();
+  try {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return offsets.reduce((sum, { high }) => sum + Number(high), 0);
+  } catch (error) {
+    if (error instanceof KafkaJSError) return 0;
+    throw error;
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 export interface NewRecord {

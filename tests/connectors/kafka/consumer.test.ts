@@ -179,6 +179,7 @@ test("read() does wait for an open transaction, once it is said so", async () =>
   const observer = new RecordingObserver();
   const reading = consume({ brokers, topics: [topic], observer });
   await eventually(() => observer.lines.length > 0);
+  // Long enough for it to say so a second time.
   await Bun.sleep(1_200);
   expect(observer.lines).toEqual([`Waiting for an open transaction in ${topic}/0`]);
   await transaction.commit();
@@ -354,29 +355,39 @@ test("read() does follow, and end at once when it is stopped in a long poll", as
   const brokers = await sharedBrokers();
   const topic = uniqueTopic();
   await produce({ brokers, topic }, events(3));
-  const source = createKafkaSource({
-    brokers,
-    topics: [topic],
-    follow: true,
-    observer: SILENT_OBSERVER,
-  });
+  // The quickest of several, as the machine may be busy: one that waits for the poll never is quick.
+  const endsMs: number[] = [];
+  for (let round = 0; round < 5 && !endsMs.some((ms) => ms < 100); round++) {
+    endsMs.push(await followAndStop(brokers, topic, 3 + round));
+  }
+  expect(Math.min(...endsMs)).toBeLessThan(100);
+});
+
+/** Follows a topic over one more event, stops, and returns how long the end took. */
+async function followAndStop(
+  brokers: string[],
+  topic: string,
+  eventsCount: number,
+): Promise<number> {
+  const options = { brokers, topics: [topic], follow: true, observer: SILENT_OBSERVER };
+  const source = createKafkaSource(options);
   await source.open(NEVER);
   const stop = new AbortController();
   const seen: Batch[] = [];
   const reading = (async () => {
     for await (const batch of source.read({ from: new Map(), stop: stop.signal })) seen.push(batch);
   })();
-  await eventually(() => valuesOf(seen).length === 3);
-  await produce({ brokers, topic }, [event(3)]);
-  await eventually(() => valuesOf(seen).length === 4);
+  await eventually(() => valuesOf(seen).length === eventsCount);
+  await produce({ brokers, topic }, [event(eventsCount)]);
+  await eventually(() => valuesOf(seen).length === eventsCount + 1);
   await Bun.sleep(100);
   const startMs = performance.now();
   stop.abort();
   await reading;
   await source[Symbol.asyncDispose]();
   await source[Symbol.asyncDispose]();
-  expect(performance.now() - startMs).toBeLessThan(100);
-});
+  return performance.now() - startMs;
+}
 
 test("a closed source does end its reading", async () => {
   const brokers = await sharedBrokers();
