@@ -14,31 +14,16 @@ import {
 } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { canonicalAddress } from "./address.ts";
-import {
-  CONNECT_DEADLINE_MS,
-  KafkaClient,
-  type KafkaConnection,
-  unreachableError,
-} from "./client.ts";
+import { KafkaClient, type KafkaConnection } from "./client.ts";
 import type { Compression } from "./compression.ts";
-import type { ClusterMetadata } from "./metadata_request.ts";
-import { listOffsets } from "./offsets.ts";
+import { beginExactlyOnce, type ExactlyOnce } from "./exactly_once.ts";
 import { partitionOfKey } from "./partitioner.ts";
-import {
-  POSITIONS_TOPIC,
-  POSITIONS_TOPIC_CONFIG,
-  readPositions,
-  refuseCheckpointAhead,
-  transactionalIdOf,
-} from "./positions.ts";
+import { POSITIONS_TOPIC } from "./positions.ts";
 import { ProducerSession } from "./producer_session.ts";
-import { ERROR_CODES } from "./protocol_error.ts";
-import { retryTransient } from "./retry.ts";
-import { Sender, type SenderOptions } from "./sender.ts";
-import { createTopic, type NewTopic, readRetentionMs } from "./topic_admin.ts";
-import { Topics } from "./topics.ts";
-import { TransactionCoordinator } from "./transaction_coordinator.ts";
-import { Transactions } from "./transaction.ts";
+import { Sender } from "./sender.ts";
+import { prepareTopic, topicMetadata, type TopicPlace } from "./target_topic.ts";
+import { readRetentionMs } from "./topic_admin.ts";
+import type { Transactions } from "./transaction.ts";
 import { WriteTicket } from "./write_ticket.ts";
 
 const DELIVERY_LIMIT_MS = 120_000;
@@ -108,38 +93,35 @@ class KafkaSink implements Sink {
   }
 
   async address(signal: AbortSignal): Promise<string> {
-    const { clusterId } = await this.#metadata(await this.#connect(signal), signal);
     const { brokers, topic } = this.#options;
+    const client = await this.#connect(signal);
+    const { clusterId } = await topicMetadata(topic, this.#place(client, signal));
     return canonicalAddress({ clusterId, brokers }, [topic]);
   }
 
   async open(options: SinkOpenOptions): Promise<SinkOpening> {
-    const { brokers, topic, observer } = this.#options;
+    const { topic } = this.#options;
     const { signal, resume, stream } = options;
     const client = await this.#connect(signal);
-    const isNew = await this.#ensureTopic(client, {
+    const newTopic = {
       topic,
       partitionsCount: this.#options.partitionsCount ?? stream.partitionsCount,
       config: this.#options.topicConfig ?? {},
-      isResuming: resume !== undefined,
-      signal,
-    });
-    const topics = await Topics.open(client, [topic], { brokers, signal, isNew });
+    };
+    const place = { ...this.#place(client, signal), isResuming: resume !== undefined };
+    const topics = await prepareTopic(newTopic, place);
     const partitionsCount = topics.facts[0]?.partitionsCount ?? 0;
     this.#warnOfPartitions(partitionsCount);
-    if (isNew) await this.#awaitLeaders(client, topics, signal);
     const identity = topics.identity();
-    const streamId = this.#streamIdOf(stream);
-    const begun =
-      streamId === undefined
-        ? { session: await ProducerSession.begin({ client, brokers, observer, signal }) }
-        : await this.#beginTransactions(client, { ...options, streamId, identity });
-    const sender = this.#sender({ client, topics, topic, partitionsCount }, begun.session);
+    const { session, transactions, positions } = await this.#begin(options, { client, identity });
+    const { observer, compression, deliveryLimitMs = DELIVERY_LIMIT_MS } = this.#options;
+    const limits = { observer, compression, deliveryLimitMs };
+    const sender = new Sender({ client, topics, topic, partitionsCount, session, ...limits });
     const retentionMs = await readRetentionMs(client, topic);
-    const { transactions, positions } = { transactions: undefined, positions: undefined, ...begun };
     this.#opened = { sender, transactions, partitionsCount, retentionMs };
-    if (positions === undefined) return { identity, state: AT_LEAST_ONCE };
-    return { identity, state: EXACTLY_ONCE, positions };
+    return positions === undefined
+      ? { identity, state: AT_LEAST_ONCE }
+      : { identity, state: EXACTLY_ONCE, positions };
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {
@@ -201,67 +183,29 @@ class KafkaSink implements Sink {
     return this.#client;
   }
 
-  async #metadata(client: KafkaClient, signal: AbortSignal): Promise<ClusterMetadata> {
-    const { brokers, topic } = this.#options;
-    return await retryTransient(() => client.metadata([topic]), {
-      signal,
-      limitMs: CONNECT_DEADLINE_MS,
-      giveUp: (reason) => unreachableError(brokers, reason),
-    });
+  #place(client: KafkaClient, signal: AbortSignal): TopicPlace {
+    const { brokers, observer, deliveryLimitMs = DELIVERY_LIMIT_MS } = this.#options;
+    return { client, brokers, observer, signal, outageLimitMs: deliveryLimitMs };
   }
 
-  #sender(parts: SenderParts, session: ProducerSession): Sender {
-    const { observer, compression, deliveryLimitMs = DELIVERY_LIMIT_MS } = this.#options;
-    return new Sender({ ...parts, session, compression, observer, deliveryLimitMs });
-  }
-
-  /** The order of these steps is what makes a restart exact: see KIP-618 and `readPositions`. */
-  async #beginTransactions(
-    client: KafkaClient,
-    { stream, streamId, identity, signal, resume, fromBeginning }: BeginOptions,
-  ): Promise<BegunTransactions> {
-    const { brokers, topic, observer, positionsTopic = POSITIONS_TOPIC } = this.#options;
-    const isNew = await this.#ensurePositionsTopic(client, positionsTopic, signal);
-    const topics = await Topics.open(client, [positionsTopic], { brokers, signal, isNew });
-    if (isNew) await this.#awaitLeaders(client, topics, signal);
-    const transactionalId = transactionalIdOf({ streamId, topic });
-    const coordinator = new TransactionCoordinator({
-      client,
-      brokers,
-      observer,
-      transactionalId,
-      signal: this.#closing.signal,
-    });
-    const session = await coordinator.begin(signal);
-    const owner = { streamId, topic, source: stream.identity, sink: identity };
-    const kept = await readPositions(owner, { ...this.#options, positionsTopic, signal });
-    const positionsParts = { client, topics, topic: positionsTopic, partitionsCount: 1 };
-    const positionsSender = this.#sender(positionsParts, session);
-    const parts = { coordinator, session, owner, positionsTopic, positionsSender, kept };
-    const transactions = new Transactions(parts);
-    if (fromBeginning) {
-      await transactions.forgetPositions();
-      return { session, transactions, positions: new Map() };
-    }
-    const local = resume?.positions ?? new Map<Lane, LanePosition>();
-    // Without transactions the checkpoint alone moved.
-    if (resume?.state === AT_LEAST_ONCE) return { session, transactions, positions: local };
-    refuseCheckpointAhead(local, kept, { topic, positionsTopic });
-    return { session, transactions, positions: kept };
-  }
-
-  async #ensurePositionsTopic(
-    client: KafkaClient,
-    topic: string,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const config = POSITIONS_TOPIC_CONFIG;
-    return await this.#ensureTopic(client, {
-      topic,
-      partitionsCount: 1,
-      config,
-      isResuming: false,
-      signal,
+  async #begin(
+    { stream, resume, fromBeginning, signal }: SinkOpenOptions,
+    { client, identity }: { client: KafkaClient; identity: Identity },
+  ): Promise<Begun> {
+    const streamId = this.#streamIdOf(stream);
+    const place = this.#place(client, signal);
+    if (streamId === undefined) return { session: await ProducerSession.begin(place) };
+    const { topic, positionsTopic = POSITIONS_TOPIC } = this.#options;
+    return await beginExactlyOnce({
+      ...place,
+      connection: this.#options,
+      owner: { streamId, topic, source: stream.identity, sink: identity },
+      positionsTopic,
+      closing: this.#closing.signal,
+      fromBeginning,
+      checkpointed: resume?.positions ?? new Map<Lane, LanePosition>(),
+      // Without transactions the checkpoint alone moved.
+      isCheckpointRight: resume?.state === AT_LEAST_ONCE,
     });
   }
 
@@ -283,45 +227,6 @@ class KafkaSink implements Sink {
       wanted,
       found,
     });
-  }
-
-  /** Makes the topic when it is not there. Returns whether it did. */
-  async #ensureTopic(
-    client: KafkaClient,
-    { isResuming, signal, ...newTopic }: NewTopic & { isResuming: boolean; signal: AbortSignal },
-  ): Promise<boolean> {
-    const { brokers } = this.#options;
-    const { topic } = newTopic;
-    const metadata = await retryTransient(() => client.metadata([topic]), {
-      signal,
-      limitMs: CONNECT_DEADLINE_MS,
-      giveUp: (reason) => unreachableError(brokers, reason),
-    });
-    const isAbsent = metadata.topics.some(
-      ({ errorCode }) => errorCode === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION,
-    );
-    if (!isAbsent) return false;
-    if (isResuming) {
-      throw new KonnError(
-        `Cannot go on writing to topic ${topic} at Kafka ${brokers.join(", ")}: it is gone`,
-        {
-          code: "KAFKA_TOPIC_NOT_FOUND",
-          hint: "Was it deleted, or is this another cluster? Start over: replay --again, pipe --from-beginning.",
-        },
-      );
-    }
-    await createTopic(client, newTopic, { brokers, signal });
-    return true;
-  }
-
-  /** Brokers tell who leads a new partition a little before that broker knows it itself. */
-  async #awaitLeaders(client: KafkaClient, topics: Topics, signal: AbortSignal): Promise<void> {
-    const { brokers, observer, deliveryLimitMs = DELIVERY_LIMIT_MS } = this.#options;
-    const partitions = topics.facts.flatMap(({ name, partitionsCount }) =>
-      Array.from({ length: partitionsCount }, (_, partition) => ({ topic: name, partition })),
-    );
-    const options = { client, topics, brokers, observer, signal, outageLimitMs: deliveryLimitMs };
-    await listOffsets(partitions, "latest", options);
   }
 
   /** Before anything is sent: what the topic has no place for, or would delete at once. */
@@ -367,17 +272,8 @@ class KafkaSink implements Sink {
   }
 }
 
-type SenderParts = Pick<SenderOptions, "client" | "topics" | "topic" | "partitionsCount">;
-
-interface BeginOptions extends SinkOpenOptions {
-  readonly streamId: string;
-  readonly identity: Identity;
-}
-
-interface BegunTransactions {
+interface Begun extends Partial<ExactlyOnce> {
   readonly session: ProducerSession;
-  readonly transactions: Transactions;
-  readonly positions: ReadonlyMap<Lane, LanePosition>;
 }
 
 /** Undefined for a message that says nothing about its partition. */

@@ -1,0 +1,77 @@
+import type { Lane, LanePosition } from "../../connector/mod.ts";
+import type { KafkaConnection } from "./client.ts";
+import {
+  POSITIONS_TOPIC_CONFIG,
+  type PositionsOwner,
+  readPositions,
+  refuseCheckpointAhead,
+  transactionalIdOf,
+} from "./positions.ts";
+import type { ProducerSession } from "./producer_session.ts";
+import { Sender } from "./sender.ts";
+import { prepareTopic, type TopicPlace } from "./target_topic.ts";
+import { TransactionCoordinator } from "./transaction_coordinator.ts";
+import { Transactions } from "./transaction.ts";
+
+export interface ExactlyOnceOptions extends TopicPlace {
+  readonly connection: KafkaConnection;
+  readonly owner: PositionsOwner;
+  readonly positionsTopic: string;
+  /** Ends what is under way when the sink is closed; a stop of the run must not. */
+  readonly closing: AbortSignal;
+  /** Forget every position. */
+  readonly fromBeginning: boolean;
+  /** What the checkpoint on disk says. */
+  readonly checkpointed: ReadonlyMap<Lane, LanePosition>;
+  /** The checkpoint moved last, and alone: it is right, and not what Kafka holds. */
+  readonly isCheckpointRight: boolean;
+}
+
+/** Transactions that have begun, and from where they go on. */
+export interface ExactlyOnce {
+  readonly session: ProducerSession;
+  readonly transactions: Transactions;
+  readonly positions: ReadonlyMap<Lane, LanePosition>;
+}
+
+/**
+ * Takes a stream over: fences whoever wrote it before, and only then asks how far it came. The order
+ * of these steps is what makes a restart exact (KIP-618).
+ *
+ * Errors: those of `TransactionCoordinator`, `readPositions` and `prepareTopic`, and
+ * `KAFKA_POSITIONS_LOST`.
+ */
+export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<ExactlyOnce> {
+  const { connection, owner, positionsTopic, closing, ...rest } = options;
+  const { fromBeginning, checkpointed, isCheckpointRight, ...place } = rest;
+  const newTopic = { topic: positionsTopic, partitionsCount: 1, config: POSITIONS_TOPIC_CONFIG };
+  const topics = await prepareTopic(newTopic, { ...place, isResuming: false });
+  const transactionalId = transactionalIdOf(owner);
+  const coordinator = new TransactionCoordinator({ ...place, transactionalId, signal: closing });
+  const session = await coordinator.begin(place.signal);
+  const { observer, signal, client, outageLimitMs: deliveryLimitMs } = place;
+  const kept = await readPositions(owner, { ...connection, observer, positionsTopic, signal });
+  const positionsSender = new Sender({
+    client,
+    topics,
+    topic: positionsTopic,
+    partitionsCount: 1,
+    session,
+    compression: "none",
+    observer,
+    deliveryLimitMs,
+  });
+  const parts = { coordinator, session, owner, positionsTopic, positionsSender, kept };
+  const transactions = new Transactions(parts);
+  if (fromBeginning) {
+    await transactions.forgetPositions();
+    return { session, transactions, positions: new Map() };
+  }
+  if (isCheckpointRight) {
+    // At once, or a crash would leave a checkpoint that is ahead of Kafka.
+    await transactions.commit(checkpointed);
+    return { session, transactions, positions: checkpointed };
+  }
+  refuseCheckpointAhead(checkpointed, kept, { topic: owner.topic, positionsTopic });
+  return { session, transactions, positions: kept };
+}
