@@ -102,7 +102,7 @@ async function makeTopic(partitionsCount: number): Promise<string> {
   const topic = `cluster-${crypto.randomUUID()}`;
   const replicationFactor = -1;
   const topics = [{ topic, numPartitions: partitionsCount, replicationFactor }];
-  await admin.createTopics({ waitForLeaders: true, topics });
+  await admin.createTopics({ waitForLeaders: false, topics });
   // The broker that is asked next may hear of the topic a moment later.
   const count = partitionsCount === -1 ? 6 : partitionsCount;
   await eventually(async () => (await partitionsOf(topic)).length === count);
@@ -110,7 +110,16 @@ async function makeTopic(partitionsCount: number): Promise<string> {
 }
 
 async function send(topic: string, value: string): Promise<"sent"> {
-  await producer.send({ topic, acks: -1, messages: [{ value }] });
+  await eventually(async () => {
+    try {
+      await producer.send({ topic, acks: -1, messages: [{ value }] });
+      return true;
+    } catch (error) {
+      // A broker that has not heard of a new topic yet: nothing was sent.
+      if (error instanceof Error && /does not host this topic/.test(error.message)) return false;
+      throw error;
+    }
+  });
   return "sent";
 }
 
