@@ -11,11 +11,22 @@ export class BuildCount {
   readonly #isResumed: boolean;
   #madeCount = 0;
   #doubtfulCount = 0;
+  #inFlightCount = 0;
 
   /** @param foundCount documents that a run before this one has left there; undefined for a new index */
   constructor(foundCount: number | undefined) {
     this.#foundCount = foundCount ?? 0;
     this.#isResumed = foundCount !== undefined;
+  }
+
+  /** So many documents are on their way. */
+  sent(count: number): void {
+    this.#inFlightCount += count;
+  }
+
+  /** Their fates are known, those of all that were made have been told. */
+  settled(count: number): void {
+    this.#inFlightCount -= count;
   }
 
   /** A document was not there before. */
@@ -28,17 +39,23 @@ export class BuildCount {
     this.#doubtfulCount += 1;
   }
 
-  /** @throws KonnError `INDEX_COUNTS_DIFFER` */
-  refuseDifference(indexName: string, actualCount: number): void {
+  /**
+   * Compares with what the index says. Writes may go on meanwhile.
+   *
+   * @throws KonnError `INDEX_COUNTS_DIFFER`
+   */
+  async refuseDifference(indexName: string, ask: () => Promise<number>): Promise<void> {
     const least = this.#foundCount + this.#madeCount;
-    const most = this.#isResumed ? Infinity : least + this.#doubtfulCount;
-    if (actualCount >= least && actualCount <= most) return;
+    const actual = await ask();
+    const made = this.#foundCount + this.#madeCount;
+    const most = this.#isResumed ? Infinity : made + this.#doubtfulCount + this.#inFlightCount;
+    if (actual >= least && actual <= most) return;
     throw new KonnError(
-      `Cannot show ${indexName}: it holds ${actualCount} documents, and ${least} were written`,
+      `Cannot show ${indexName}: it holds ${actual} documents, and ${made} were written`,
       {
         code: "INDEX_COUNTS_DIFFER",
         kind: "failed",
-        hint: "Something else has written to it or removed from it, or OpenSearch has lost a shard. The live index stays. Look at the cluster's health, then build anew: konn sync --from-beginning.",
+        hint: "Something else has written to it or removed from it, or OpenSearch has lost some. The live index stays. Look at the cluster's health, then build anew: konn sync --from-beginning.",
       },
     );
   }

@@ -69,10 +69,13 @@ export class BulkSlot {
   }
 
   async #run(): Promise<void> {
+    const { count } = this.#options;
     try {
       while (this.#waiting.length > 0) {
         this.#underWay = this.#take();
+        count.sent(this.#underWay.length);
         await this.#deliver(this.#underWay);
+        count.settled(this.#underWay.length);
         this.#underWay = [];
       }
     } finally {

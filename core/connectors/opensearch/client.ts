@@ -138,7 +138,7 @@ export class OpenSearchClient {
 
   /**
    * Asks who is there. Throws `OPENSEARCH_UNREACHABLE` in less than five seconds, and a clear
-   * error for anything that is not OpenSearch 2 or newer.
+   * error for anything that is not OpenSearch 2.12 or newer.
    */
   async identify(signal: AbortSignal): Promise<{ readonly clusterId: string }> {
     const answer = await this.#firstAnswer(signal);
@@ -148,9 +148,7 @@ export class OpenSearchClient {
     if (answer.status !== 200) throw refused(this.url, answer.status);
     const { cluster_uuid: clusterId, version } = recordOf(answer.body);
     const { distribution, number } = recordOf(version);
-    if (distribution !== "opensearch" || Number.parseInt(String(number), 10) < 2) {
-      throw unsupported(this.url);
-    }
+    if (distribution !== "opensearch" || !isSupported(String(number))) throw unsupported(this.url);
     if (clusterId === NO_CLUSTER_ID) throw unreachable(this.url, "its cluster is still forming");
     return { clusterId: String(clusterId) };
   }
@@ -291,10 +289,16 @@ function systemCodeOf(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/** The first in which an alias is taken off on condition that it is there (`must_exist`). */
+function isSupported(number: string): boolean {
+  const [major = 0, minor = 0] = number.split(".").map(Number);
+  return major > 2 || (major === 2 && minor >= 12);
+}
+
 function unsupported(url: string): KonnError {
-  return new KonnError(`Cannot use ${url}: it is not OpenSearch 2 or newer`, {
+  return new KonnError(`Cannot use ${url}: it is not OpenSearch 2.12 or newer`, {
     code: "OPENSEARCH_UNSUPPORTED",
-    hint: "konn needs OpenSearch 2 or newer. Name its address with --opensearch-url.",
+    hint: "konn needs OpenSearch 2.12 or newer. Name its address with --opensearch-url.",
   });
 }
 

@@ -45,7 +45,7 @@ async function show(
     const [built] = await admin.find(index.name);
     if (!built || !isBuilding(built)) throw takenAway(alias, index.name);
     await admin.makeLive(index.name);
-    count.refuseDifference(index.name, await admin.countDocuments(index.name));
+    await refuseDifference(index.name, { admin, count });
     const from = shown;
     const buildingAlias = buildingAliasOf(index.name);
     if (await admin.swap(alias, { to: index, buildingAlias, from, writerAliasOf })) {
@@ -53,6 +53,20 @@ async function show(
     }
   }
   throw contested(alias);
+}
+
+/** What differs once must not be gone on with, when its counts begin anew. */
+async function refuseDifference(
+  name: string,
+  { admin, count }: Pick<PublishOptions, "admin" | "count">,
+): Promise<void> {
+  try {
+    await count.refuseDifference(name, () => admin.countDocuments(name));
+  } catch (error) {
+    const isPassing = error instanceof KonnError && error.mayPass;
+    if (!isPassing) await admin.takeAlias(name, buildingAliasOf(name));
+    throw error;
+  }
 }
 
 /** Deletes what is neither shown, nor being built, nor among the last that were shown. */

@@ -105,6 +105,7 @@ describe("open() refuses", () => {
   test.each([
     ["Elasticsearch", { version: { number: "8.13.0", build_flavor: "default" } }],
     ["OpenSearch 1", { version: { number: "1.3.20", distribution: "opensearch" } }],
+    ["OpenSearch 2.11", { version: { number: "2.11.1", distribution: "opensearch" } }],
     ["anything else", { hello: "world" }],
   ])("%s", async (_name, answer) => {
     await using server = httpServer(200, answer);
@@ -130,8 +131,8 @@ describe("open() refuses", () => {
   });
 });
 
-test("identify() tells the cluster", async () => {
-  const version = { number: "3.0.0", distribution: "opensearch" };
+test.each(["2.12.0", "3.0.0"])("identify() tells the cluster of OpenSearch %s", async (number) => {
+  const version = { number, distribution: "opensearch" };
   await using server = httpServer(200, { cluster_uuid: "u1", version });
   const client = await OpenSearchClient.create({ url: server.url });
   expect(await client.identify(NEVER)).toEqual({ clusterId: "u1" });

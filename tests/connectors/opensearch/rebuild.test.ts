@@ -167,13 +167,40 @@ describe("an index that does not hold what was written", () => {
     const again = [upsert(A, "new"), upsert(B, "b"), upsert("c/cp/o/service/c", "c")];
     await opened.sink.write(batchAt(0n, ...again), NEVER);
     const path = `/${opened.opening.identity["index"]}/_doc/${encodeURIComponent(A)}`;
-    const { body } = await cluster.request(path);
     await cluster.request(path, "DELETE");
     const error = await errorOf(opened.sink.caughtUp?.(NEVER) ?? Promise.resolve());
     expect(error).toMatchObject({ code: "INDEX_COUNTS_DIFFER" });
-    await cluster.request(path, "PUT", body._source);
+    // Its counts would begin anew, so it is not gone on with.
+    const next = await errorOf(openSink({ url, index, resume: crashed.opening }));
+    expect(next).toMatchObject({ code: "INDEX_REPLACED" });
+    expect(next.hint).toContain("--from-beginning");
+  });
+
+  test("is told from one that is still written to", async () => {
+    const index = uniqueIndex();
+    await seedLive(index);
+    const written = Promise.withResolvers<void>();
+    const shown = Promise.withResolvers<void>();
+    let isHeld = false;
+    await using front = startFront({
+      url,
+      async onRequest({ path, body }) {
+        if (isHeld || !path.includes("_bulk")) return undefined;
+        isHeld = true;
+        const headers = { "content-type": "application/x-ndjson" };
+        const answer = await fetch(`${url}${path}`, { method: "POST", body, headers });
+        written.resolve();
+        await shown.promise;
+        return Response.json(await answer.json());
+      },
+    });
+    await using opened = await openSink({ url: front.url, index, fromBeginning: true });
+    const writing = opened.sink.write(batchAt(0n, upsert(A, "new")), NEVER);
+    await written.promise;
     await opened.sink.caughtUp?.(NEVER);
-    expect(Object.keys(await cluster.names(index))).toHaveLength(3);
+    shown.resolve();
+    expect(await writing).toMatchObject({ written: 1 });
+    expect(await cluster.names(index)).toEqual({ [A]: "new" });
   });
 });
 
