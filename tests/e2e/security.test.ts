@@ -199,7 +199,7 @@ describe("replay, sync, verify and status", () => {
     const anew = await run(["sync", ...both, "--until-end", "--from-beginning"], to(), basic());
     expect(anew).toMatchObject({ exitCode: 0 });
     expect(await run(["verify", ...both], to(), basic())).toMatchObject({ exitCode: 0 });
-    const status = await run(["status", ...both, "--json"], to());
+    const status = await run(["status", ...both, "--json"], to(), basic());
     expect(JSON.parse(status.stdout).runs[0]).toMatchObject({ lag: 0, problem: null });
     await ask(`/${index}/_refresh`);
     expect((await ask(`/${index}/_count`)).count).toBe(82);
