@@ -11,10 +11,13 @@ import type { RunSnapshot, RunTally } from "./run_tally.ts";
 const MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 const MAX_IN_FLIGHT_BATCHES_COUNT = 16;
 /**
- * A transaction costs its sink several round trips in which nothing else is written, and until its
- * end nobody sees what is in it: it ends after this time, and earlier once nothing more comes.
+ * Until its end nobody sees what is in a transaction, so it ends after this time, and earlier once
+ * nothing more comes. Its end takes several round trips in which nothing else is written: where they
+ * are slow it ends less often, so that they take a small share of the time.
  */
 const COMMIT_INTERVAL_MS = 500;
+const MAX_COMMIT_INTERVAL_MS = 2_000;
+const COMMIT_INTERVAL_PER_COMMIT = 25;
 const COMMIT_WHEN_IDLE_MS = 10;
 
 export interface DeliveryParts {
@@ -54,6 +57,7 @@ export class Delivery {
   /** A sink with transactions: nothing may be written while one ends. */
   #committing: Promise<void> | undefined;
   #commitDueAtMs: number | undefined;
+  #commitIntervalMs = COMMIT_INTERVAL_MS;
   #idleTimer: NodeJS.Timeout | undefined;
   #isShown = false;
   #hasShown = false;
@@ -134,7 +138,7 @@ export class Delivery {
     this.#parts.tally.settled(batch, report, this.#tracker.positions());
     this.#parts.onProgress?.(this.#parts.tally.snapshot());
     if (this.#parts.commit === undefined) this.#saving ??= this.#saveSoon();
-    else this.#commitDueAtMs ??= performance.now() + COMMIT_INTERVAL_MS;
+    else this.#commitDueAtMs ??= performance.now() + this.#commitIntervalMs;
   }
 
   async #write(batch: Batch): Promise<WriteReport> {
@@ -218,7 +222,13 @@ export class Delivery {
     if (commit !== undefined) {
       if (this.#failure !== undefined) return;
       this.#commitDueAtMs = undefined;
+      const startedMs = performance.now();
       await commit(this.#tracker.positions());
+      const tookMs = performance.now() - startedMs;
+      this.#commitIntervalMs = Math.min(
+        Math.max(COMMIT_INTERVAL_MS, tookMs * COMMIT_INTERVAL_PER_COMMIT),
+        MAX_COMMIT_INTERVAL_MS,
+      );
     }
     await this.#save();
     await this.#showWhenReached();
