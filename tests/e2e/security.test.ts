@@ -493,6 +493,17 @@ describe("OpenSearch: konn refuses at once, and says what to do about", () => {
   });
 });
 
+test("libraries that are asked to tell all are heard as well", async () => {
+  const topic = uniqueName(TOPIC_PREFIX);
+  const all = { DEBUG: "*", NODE_DEBUG: "http,https,tls,net", KAFKAJS_DEBUG_PROTOCOL_BUFFERS: "1" };
+  const replayed = await run(["replay", SAMPLE, "--topic", topic], sasl("PLAIN"), all);
+  expect(replayed).toMatchObject({ exitCode: 0 });
+  const sync = ["sync", "--topic", topic, "--index", uniqueName(INDEX_PREFIX), "--until-end"];
+  const synced = await run(sync, sasl(), basic(), all);
+  expect(synced).toMatchObject({ exitCode: 0 });
+  expect(synced.stderr).toContain("Starting a new request");
+});
+
 test("no secret is in any output, state file or index", async () => {
   const passwords = [KAFKA_PASSWORD, OPENSEARCH_PASSWORD, GUEST_PASSWORD, WRONG_PASSWORD];
   const users = ["konn", "guest", "reader"];
