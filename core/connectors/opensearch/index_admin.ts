@@ -213,6 +213,8 @@ export class IndexAdmin {
     try {
       return await this.#client.request(request, this.#signal);
     } catch (error) {
+      // Who is refused, or meets a wrong certificate, has been told so already.
+      if (error instanceof KonnError) throw error;
       throw unreachable(this.#client.url, messageOf(error));
     }
   }
