@@ -129,8 +129,13 @@ export function refusalCode(status: number): string {
 
 const REFUSAL_HINTS: Readonly<Record<number, string>> = {
   401: "OpenSearch does not know the user. Look at the user and the password.",
-  403: "The user may not do this. Give it a role with the privileges crud and manage on INDEX and INDEX-*.",
+  403: "The user may not do this. Give it a role with the privileges crud and manage on INDEX and INDEX-*, and cluster_composite_ops and cluster_monitor on the cluster.",
 };
+
+/** What to do about it. */
+export function refusalHint(status: number, otherwise: string): string {
+  return REFUSAL_HINTS[status] ?? otherwise;
+}
 
 function failed(type: string): KonnError {
   return new KonnError(`Cannot write to the index: OpenSearch fails on it, 500 ${type}`, {
@@ -142,6 +147,6 @@ function failed(type: string): KonnError {
 function refused(status: number, type: string): KonnError {
   return new KonnError(`Cannot write to the index: OpenSearch answers ${status} ${type}`, {
     code: refusalCode(status),
-    hint: REFUSAL_HINTS[status] ?? "Look at the log of OpenSearch.",
+    hint: refusalHint(status, "Look at the log of OpenSearch."),
   });
 }

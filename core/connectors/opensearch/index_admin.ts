@@ -1,5 +1,5 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
-import { refusalCode, RETRIED_STATUSES } from "./bulk_answer.ts";
+import { refusalCode, refusalHint, RETRIED_STATUSES } from "./bulk_answer.ts";
 import {
   errorTypeOf,
   type OpenSearchAnswer,
@@ -246,6 +246,6 @@ function refusedRequest(what: string, { status, body }: OpenSearchAnswer): KonnE
   return new KonnError(`Cannot ${what}: OpenSearch answers ${status} ${errorTypeOf(body)}`, {
     code: refusalCode(status),
     mayPass: RETRIED_STATUSES.has(status),
-    hint: "Look at the cluster's health, at its blocks, and at what the user may do.",
+    hint: refusalHint(status, "Look at the cluster's health, and at its blocks."),
   });
 }

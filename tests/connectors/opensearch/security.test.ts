@@ -11,8 +11,16 @@ import {
   startSecureOpenSearch,
   TestAuthority,
 } from "../../services/mod.ts";
-import { A, upsert } from "../../indexing/batches.ts";
-import { batchAt, errorOf, NEVER, openSink, uniqueIndex } from "./support.ts";
+import { A, B, tombstone, upsert } from "../../indexing/batches.ts";
+import {
+  batchAt,
+  errorOf,
+  NEVER,
+  openSink,
+  type OpenSinkOptions,
+  RecordingObserver,
+  uniqueIndex,
+} from "./support.ts";
 
 const PASSWORD = "s3cret/p@ss:%41";
 const ADMIN_PASSWORD = "s3cret-admin";
@@ -31,6 +39,24 @@ beforeAll(async () => {
     users: [
       { name: "admin", password: ADMIN_PASSWORD, isAdmin: true },
       { name: "konn", password: PASSWORD, isAdmin: true },
+      {
+        name: "indexer",
+        password: PASSWORD,
+        permissions: {
+          cluster: ["cluster_composite_ops", "cluster_monitor"],
+          indexes: ["allowed-*"],
+          actions: ["crud", "manage"],
+        },
+      },
+      {
+        name: "reader",
+        password: PASSWORD,
+        permissions: {
+          cluster: ["cluster_composite_ops", "cluster_monitor"],
+          indexes: ["allowed-*"],
+          actions: ["read", "indices_monitor", "indices:admin/get", "indices:admin/aliases/get"],
+        },
+      },
     ],
   });
   const ca = readFileSync(authority.caFile, "utf8");
@@ -49,6 +75,48 @@ test("credentials in a URL are used, whatever characters they have, and not show
   expect((await client.identify(NEVER)).clusterId).not.toBe("");
   expect(client.url).toBe(openSearch.url);
   await client.close();
+});
+
+/** A sink of a user who is no administrator. */
+function sinkOf(username: string, index: string, options: Partial<OpenSinkOptions> = {}) {
+  const { tls = {} } = security;
+  const credentials = { username, password: PASSWORD };
+  return openSink({ ...options, url: openSearch.url, index, tls, credentials });
+}
+
+test("crud and manage on the indexes of an alias are enough, for a rebuild too", async () => {
+  const index = `allowed-${uniqueIndex()}`;
+  {
+    await using live = await sinkOf("indexer", index);
+    await live.sink.write(batchAt(0n, upsert(A, "old")), NEVER);
+    await live.sink.caughtUp?.(NEVER);
+  }
+  const observer = new RecordingObserver();
+  const purging = { observer, keepTombstonesMs: 0, keepIndexesCount: 0, fromBeginning: true };
+  await (await sinkOf("indexer", index, { fromBeginning: true })).sink[Symbol.asyncDispose]();
+  await using opened = await sinkOf("indexer", index, purging);
+  const batch = { ...batchAt(0n, upsert(A, "new"), tombstone(B)), nextSequence: 2n };
+  expect(await opened.sink.write(batch, NEVER)).toMatchObject({ written: 1, deleted: 1 });
+  opened.sink.checkpointed?.(new Map([[batch.lane, 2n]]));
+  expect(await opened.sink.caughtUp?.(NEVER)).toBe("live");
+  expect(observer.lines).toEqual([
+    `info ${index} now stands for ${opened.opening.identity["index"]}`,
+  ]);
+});
+
+test("a user who may only read ends the writing, and is told what is lacking", async () => {
+  const index = `allowed-${uniqueIndex()}`;
+  await using _live = await sinkOf("indexer", index);
+  await using opened = await sinkOf("reader", index);
+  const error = await errorOf(opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER));
+  expect(error).toMatchObject({ code: "OPENSEARCH_FORBIDDEN", kind: "unavailable" });
+  expect(error.hint).toContain("crud and manage");
+});
+
+test("a user who may not make indexes is told so", async () => {
+  const error = await errorOf(sinkOf("reader", `allowed-${uniqueIndex()}`));
+  expect(error).toMatchObject({ code: "OPENSEARCH_FORBIDDEN", kind: "unavailable" });
+  expect(error.hint).toContain("crud and manage");
 });
 
 test("a password that is withdrawn ends the writing", async () => {
