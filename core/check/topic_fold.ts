@@ -1,3 +1,4 @@
+import { releaseMemory } from "../base/release_memory.ts";
 import { shownKey } from "../base/shown_key.ts";
 import type { Change, Truncate } from "../cdc/change.ts";
 import { decodeChange } from "../cdc/decode.ts";
@@ -67,6 +68,7 @@ export class TopicReader {
     for await (const batch of source.read(options)) {
       this.#notePlace(batch, options.from);
       onBatch(this.#rowEvents(batch));
+      releaseMemory(batch.sizeBytes);
     }
     return {
       eventsCount: this.#eventsCount,

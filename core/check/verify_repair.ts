@@ -1,3 +1,4 @@
+import { releaseMemory } from "../base/release_memory.ts";
 import { KonnError } from "../base/errors.ts";
 import { decodeChange } from "../cdc/decode.ts";
 import type { IndexInspector, Repair } from "../connector/index_inspector.ts";
@@ -40,11 +41,12 @@ export async function repairDifferences(
   const repairs = new RepairQueue(inspector, stop);
   for (const difference of gone) await repairs.add(repairOf(difference, null));
   await using source = await createSource();
-  for await (const { messages } of source.read({ from: new Map(), stop })) {
+  for await (const { messages, sizeBytes } of source.read({ from: new Map(), stop })) {
     for (const message of messages) {
       const repair = wanted.take(message);
       if (repair) await repairs.add(repair);
     }
+    releaseMemory(sizeBytes);
     if (wanted.isEmpty) break;
   }
   stop.throwIfAborted();

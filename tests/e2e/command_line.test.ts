@@ -112,6 +112,13 @@ describe("the command line", () => {
     expect(stderr).not.toContain("\u001B");
   });
 
+  test("to make a topic is no retry", async () => {
+    for (const _time of [1, 2, 3]) {
+      const { stdout } = await run("replay", SAMPLE, "--topic", uniqueName("made"), "--json");
+      expect(JSON.parse(stdout)).toMatchObject({ written: 726, retries: 0 });
+    }
+  });
+
   test("the summary as JSON has the agreed names", async () => {
     const topic = uniqueName("json");
     const { stdout } = await run("replay", SAMPLE, "--topic", topic, "--json");

@@ -239,7 +239,7 @@ describe("konn verify", () => {
     const { report } = await verify(name, "--opensearch-url", proxy.url.origin);
     expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, documents: 20 });
     expect(sizes).toHaveLength(1);
-    expect(sizes[0]).toBeWithin(8, 17);
+    expect(sizes[0]).toBeWithin(4, 9);
   });
 
   /** Changes what an alias stands for. */

@@ -52,7 +52,9 @@ async function awaitLeaders(topics: Topics, place: TopicPlace): Promise<void> {
   const partitions = topics.facts.flatMap(({ name, partitionsCount }) =>
     Array.from({ length: partitionsCount }, (_, partition) => ({ topic: name, partition })),
   );
-  await listOffsets(partitions, "latest", { ...place, topics });
+  // To ask until it does is how a topic comes to be, and no retry that a summary should count.
+  const observer = { log: place.observer.log, retried: () => undefined };
+  await listOffsets(partitions, "latest", { ...place, topics, observer });
 }
 
 function topicGone(topic: string, brokers: readonly string[]): KonnError {

@@ -22,7 +22,7 @@ import { writerAliasOf } from "./index_family.ts";
 
 const PAGE_DOCUMENTS_MAX_COUNT = 1_000;
 /** What a page takes of OpenSearch's memory and, some copies more, of konn's. */
-const PAGE_MAX_CHARS = 8 * 1024 * 1024;
+const PAGE_MAX_CHARS = 4 * 1024 * 1024;
 /** Of a document beside its content. */
 const DOCUMENT_OVERHEAD_CHARS = 1024;
 const SCROLL_CLOSE_TIMEOUT_MS = 2_000;
