@@ -27,6 +27,7 @@ import { partitionOfKey } from "./partitioner.ts";
 import {
   POSITIONS_TOPIC,
   POSITIONS_TOPIC_CONFIG,
+  readKeptLanes,
   readPositions,
   refuseCheckpointAhead,
   transactionalIdOf,
@@ -48,6 +49,8 @@ const ABORT_LIMIT_MS = 2_000;
 /** What a run with transactions leaves in the checkpoint, and one without them. */
 const EXACTLY_ONCE = "exactly-once";
 const AT_LEAST_ONCE = "at-least-once";
+
+const NO_POSITIONS: ReadonlyMap<Lane, LanePosition> = new Map();
 
 /** How often a record may come to stand in the topic, over any number of crashes. */
 export type Delivery = typeof EXACTLY_ONCE | typeof AT_LEAST_ONCE;
@@ -175,8 +178,9 @@ class KafkaSink implements Sink {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#abortTransaction(this.#opened);
+    // First, or what waits for a leader could be sent behind the abort.
     this.#opened?.sender.fail(this.#endedError("the sink was closed"));
+    await this.#abortTransaction(this.#opened);
     this.#closing.abort();
     const client = await this.#client?.catch(() => undefined);
     client?.close();
@@ -234,18 +238,24 @@ class KafkaSink implements Sink {
     });
     const session = await coordinator.begin(signal);
     const owner = { streamId, topic, source: stream.identity, sink: identity };
-    const kept = await readPositions(owner, { ...this.#options, positionsTopic, signal });
+    const reading = { ...this.#options, positionsTopic, signal };
+    const kept = fromBeginning ? NO_POSITIONS : await readPositions(owner, reading);
     const positionsParts = { client, topics, topic: positionsTopic, partitionsCount: 1 };
     const positionsSender = this.#sender(positionsParts, session);
     const parts = { coordinator, session, owner, positionsTopic, positionsSender, kept };
     const transactions = new Transactions(parts);
     if (fromBeginning) {
-      await transactions.forgetPositions();
-      return { session, transactions, positions: new Map() };
+      await transactions.forgetPositions(await readKeptLanes(owner, reading));
+      return { session, transactions, positions: NO_POSITIONS };
     }
-    const local = resume?.positions ?? new Map<Lane, LanePosition>();
-    // Without transactions the checkpoint alone moved.
-    if (resume?.state === AT_LEAST_ONCE) return { session, transactions, positions: local };
+    const local = resume?.positions ?? NO_POSITIONS;
+    if (resume?.state === AT_LEAST_ONCE) {
+      // Without transactions the checkpoint alone moved. Kafka has to know of it before the
+      // checkpoint says that it does: a run that ends early would leave it ahead.
+      await transactions.forgetPositions([...kept.keys()].filter((lane) => !local.has(lane)));
+      await transactions.commit(local);
+      return { session, transactions, positions: local };
+    }
     refuseCheckpointAhead(local, kept, { topic, positionsTopic });
     return { session, transactions, positions: kept };
   }
