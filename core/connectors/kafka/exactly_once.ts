@@ -3,6 +3,7 @@ import type { KafkaConnection } from "./client.ts";
 import {
   POSITIONS_TOPIC_CONFIG,
   type PositionsOwner,
+  readKeptLanes,
   readPositions,
   refuseCheckpointAhead,
   transactionalIdOf,
@@ -12,6 +13,8 @@ import { Sender } from "./sender.ts";
 import { prepareTopic, type TopicPlace } from "./target_topic.ts";
 import { TransactionCoordinator } from "./transaction_coordinator.ts";
 import { Transactions } from "./transaction.ts";
+
+const NO_POSITIONS: ReadonlyMap<Lane, LanePosition> = new Map();
 
 export interface ExactlyOnceOptions extends TopicPlace {
   readonly connection: KafkaConnection;
@@ -50,7 +53,8 @@ export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<Exa
   const coordinator = new TransactionCoordinator({ ...place, transactionalId, signal: closing });
   const session = await coordinator.begin(place.signal);
   const { observer, signal, client, outageLimitMs: deliveryLimitMs } = place;
-  const kept = await readPositions(owner, { ...connection, observer, positionsTopic, signal });
+  const reading = { ...connection, observer, positionsTopic, signal };
+  const kept = fromBeginning ? NO_POSITIONS : await readPositions(owner, reading);
   const positionsSender = new Sender({
     client,
     topics,
@@ -64,11 +68,13 @@ export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<Exa
   const parts = { coordinator, session, owner, positionsTopic, positionsSender, kept };
   const transactions = new Transactions(parts);
   if (fromBeginning) {
-    await transactions.forgetPositions();
-    return { session, transactions, positions: new Map() };
+    await transactions.forgetPositions(await readKeptLanes(owner, reading));
+    return { session, transactions, positions: NO_POSITIONS };
   }
   if (isCheckpointRight) {
-    // At once, or a crash would leave a checkpoint that is ahead of Kafka.
+    // Kafka has to know of it before the checkpoint says that it does: a run that ends early would
+    // leave it ahead.
+    await transactions.forgetPositions([...kept.keys()].filter((lane) => !checkpointed.has(lane)));
     await transactions.commit(checkpointed);
     return { session, transactions, positions: checkpointed };
   }

@@ -88,8 +88,27 @@ export interface ReadPositionsOptions extends KafkaConnection {
  */
 export async function readPositions(
   owner: PositionsOwner,
-  { positionsTopic, signal, ...connection }: ReadPositionsOptions,
+  options: ReadPositionsOptions,
 ): Promise<ReadonlyMap<Lane, LanePosition>> {
+  const values = await readValues(owner, options);
+  return new Map([...values].map(([lane, value]) => [lane, parseValue(value, owner)]));
+}
+
+/**
+ * Reads which lanes of a stream have a position, whatever it is: of another topic of that name, or
+ * of another konn. To begin anew must be possible where going on is not.
+ */
+export async function readKeptLanes(
+  owner: PositionsOwner,
+  options: ReadPositionsOptions,
+): Promise<readonly Lane[]> {
+  return [...(await readValues(owner, options)).keys()];
+}
+
+async function readValues(
+  owner: PositionsOwner,
+  { positionsTopic, signal, ...connection }: ReadPositionsOptions,
+): Promise<ReadonlyMap<Lane, Uint8Array>> {
   await using source = createKafkaSource({
     ...connection,
     topics: [positionsTopic],
@@ -106,7 +125,7 @@ export async function readPositions(
     }
   }
   signal.throwIfAborted();
-  return new Map([...values].map(([lane, value]) => [lane, parseValue(value, owner)]));
+  return values;
 }
 
 function laneOfKey(key: Uint8Array | null, { streamId, topic }: PositionsOwner): Lane | undefined {
@@ -174,7 +193,10 @@ export function refuseCheckpointAhead(
   }
 }
 
-/** The name of a producer's transactions: whoever writes this stream into this topic. */
+/**
+ * The name of a producer's transactions: whoever writes this stream into this topic. No topic has a
+ * colon in its name, so no other pair has the same.
+ */
 export function transactionalIdOf({ streamId, topic }: Pick<PositionsOwner, "streamId" | "topic">) {
-  return `konn-${topic}-${streamId}`;
+  return `konn-${topic}:${streamId}`;
 }

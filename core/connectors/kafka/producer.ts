@@ -157,8 +157,9 @@ class KafkaSink implements Sink {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#abortTransaction(this.#opened);
+    // First, or what waits for a leader could be sent behind the abort.
     this.#opened?.sender.fail(this.#endedError("the sink was closed"));
+    await this.#abortTransaction(this.#opened);
     this.#closing.abort();
     const client = await this.#client?.catch(() => undefined);
     client?.close();

@@ -55,13 +55,12 @@ export class Transactions {
     for (const [lane, at] of moved) this.#kept.set(lane, at);
   }
 
-  /** Takes back every position, so that the next run begins anew even if this one ends at once. */
-  async forgetPositions(): Promise<void> {
-    const lanes = [...this.#kept.keys()];
+  /** Takes back positions, so that the next run begins anew even if this one ends at once. */
+  async forgetPositions(lanes: readonly Lane[]): Promise<void> {
     if (lanes.length === 0) return;
     await this.#writePositions(lanes.map((lane) => [lane, undefined]));
     await this.#end("commit");
-    this.#kept.clear();
+    for (const lane of lanes) this.#kept.delete(lane);
   }
 
   /** Gives up what was written since the last commit, if anything was. */

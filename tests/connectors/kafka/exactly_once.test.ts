@@ -41,6 +41,14 @@ async function makePlace(): Promise<Place> {
   };
 }
 
+async function makePlaceNamed(topic: string): Promise<Place> {
+  const brokers = await sharedBrokers();
+  await withAdmin(brokers, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: 3 }] }),
+  );
+  return { topic, brokers, streamId: uniqueTopic() };
+}
+
 function sinkOf({ topic, brokers }: Place, options: Partial<KafkaSinkOptions> = {}): Sink {
   return createKafkaSink({
     brokers,
@@ -180,6 +188,51 @@ test("open() does go on from the checkpoint of runs without transactions", async
   await using next = sinkOf(place);
   const resume = { identity, state, positions: at(7) };
   expect((await open(next, place, { resume })).positions).toEqual(at(7));
+});
+
+test("open() does tell Kafka of the checkpoint of runs without transactions, before it is saved", async () => {
+  const place = await makePlace();
+  await deliver(place, 5);
+  const { identity } = await deliver(place, 7, { delivery: "at-least-once" });
+  const resume = { identity, positions: at(12) };
+  {
+    await using early = sinkOf(place);
+    await open(early, place, { resume: { ...resume, state: "at-least-once" } });
+  }
+  // What the run has put into its checkpoint before it ended without having written anything.
+  await using next = sinkOf(place);
+  const opening = await open(next, place, { resume: { ...resume, state: "exactly-once" } });
+  expect(opening.positions).toEqual(at(12));
+});
+
+test("a run from the beginning starts over where going on is refused", async () => {
+  const place = await makePlace();
+  await deliver(place, 10);
+  await withAdmin(place.brokers, (admin) =>
+    admin.createPartitions({ topicPartitions: [{ topic: place.topic, count: 4 }] }),
+  );
+  {
+    await using grown = sinkOf(place);
+    expect(await errorOf(open(grown, place))).toMatchObject({ code: "KAFKA_POSITION_FOREIGN" });
+  }
+  {
+    await using anew = sinkOf(place);
+    expect((await open(anew, place, { fromBeginning: true })).positions).toEqual(new Map());
+    await anew.write(batchOf(events(3)), NEVER);
+    await anew.commit?.(at(3));
+  }
+  await using next = sinkOf(place);
+  expect((await open(next, place)).positions).toEqual(at(3));
+});
+
+test("transactions of one stream and topic have a name that no other pair has", async () => {
+  const place = await makePlace();
+  await using first = sinkOf(place);
+  await open(first, { ...place, streamId: "a-b" });
+  const longer = await makePlaceNamed(`${place.topic}-a`);
+  await using second = sinkOf(longer);
+  await open(second, { ...longer, streamId: "b" });
+  expect(await first.write(batchOf(events(3)), NEVER)).toMatchObject({ written: 3 });
 });
 
 test("open() does refuse another topic of the same name, more partitions, another source", async () => {
