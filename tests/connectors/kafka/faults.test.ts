@@ -63,8 +63,10 @@ test("read() does go on over cut connections, and says so once a change", async 
   const count = 20_000;
   await produce({ brokers, topic }, events(count, { value: Buffer.alloc(1_000, "x") }));
   const observer = new RecordingObserver();
+  await using source = createKafkaSource({ brokers, topics: [topic], follow: false, observer });
+  await source.open(NEVER);
   const cuts = setInterval(() => proxy.cut(), 30);
-  const batches = await consume({ brokers, topics: [topic], observer }).finally(() =>
+  const batches = await Array.fromAsync(source.read({ from: new Map(), stop: NEVER })).finally(() =>
     clearInterval(cuts),
   );
   const keys = batches.flatMap(({ messages }) => messages.map(({ key }) => text(key)));
