@@ -239,7 +239,8 @@ class KafkaSink implements Sink {
     const session = await coordinator.begin(signal);
     const owner = { streamId, topic, source: stream.identity, sink: identity };
     const reading = { ...this.#options, positionsTopic, signal };
-    const kept = fromBeginning ? NO_POSITIONS : await readPositions(owner, reading);
+    const known = fromBeginning ? NO_POSITIONS : await readPositions(owner, reading);
+    const kept = new Map([...known].flatMap(([lane, at]) => (at ? [[lane, at] as const] : [])));
     const positionsParts = { client, topics, topic: positionsTopic, partitionsCount: 1 };
     const positionsSender = this.#sender(positionsParts, session);
     const parts = { coordinator, session, owner, positionsTopic, positionsSender, kept };
@@ -256,7 +257,7 @@ class KafkaSink implements Sink {
       await transactions.commit(local);
       return { session, transactions, positions: local };
     }
-    refuseCheckpointAhead(local, kept, { topic, positionsTopic });
+    refuseCheckpointAhead(local, known, { topic, positionsTopic });
     return { session, transactions, positions: kept };
   }
 
