@@ -54,7 +54,8 @@ export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<Exa
   const session = await coordinator.begin(place.signal);
   const { observer, signal, client, outageLimitMs: deliveryLimitMs } = place;
   const reading = { ...connection, observer, positionsTopic, signal };
-  const kept = fromBeginning ? NO_POSITIONS : await readPositions(owner, reading);
+  const known = fromBeginning ? NO_POSITIONS : await readPositions(owner, reading);
+  const kept = new Map([...known].flatMap(([lane, at]) => (at ? [[lane, at] as const] : [])));
   const positionsSender = new Sender({
     client,
     topics,
@@ -78,6 +79,6 @@ export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<Exa
     await transactions.commit(checkpointed);
     return { session, transactions, positions: checkpointed };
   }
-  refuseCheckpointAhead(checkpointed, kept, { topic: owner.topic, positionsTopic });
+  refuseCheckpointAhead(checkpointed, known, { topic: owner.topic, positionsTopic });
   return { session, transactions, positions: kept };
 }

@@ -42,13 +42,17 @@ const KEY_SCHEMA = v.strictObject({ topic: v.string(), stream: v.string(), lane:
 const IDENTITY_SCHEMA = v.record(v.string(), v.string());
 const VALUE_SCHEMA = v.strictObject({
   konn_position: v.literal(POSITION_VERSION),
-  position: v.string(),
+  /** Null where the lane begins anew. */
+  position: v.nullable(v.string()),
   next_sequence: v.pipe(v.string(), v.regex(/^\d{1,19}$/)),
   source: IDENTITY_SCHEMA,
   sink: IDENTITY_SCHEMA,
 });
 
-/** The record that says how far a lane has come, or with `undefined` that it begins anew. */
+/**
+ * The record that says how far a lane has come, or with `undefined` that it begins anew. A tombstone
+ * would not do: nobody could tell positions that were taken back from positions that were lost.
+ */
 export function formatPositionRecord(
   owner: PositionsOwner,
   lane: Lane,
@@ -59,17 +63,17 @@ export function formatPositionRecord(
     stream: owner.streamId,
     lane,
   };
-  const value: v.InferOutput<typeof VALUE_SCHEMA> | undefined = at && {
+  const value: v.InferOutput<typeof VALUE_SCHEMA> = {
     konn_position: POSITION_VERSION,
-    position: at.position,
-    next_sequence: `${at.nextSequence}`,
+    position: at?.position ?? null,
+    next_sequence: `${at?.nextSequence ?? 0n}`,
     source: { ...owner.source },
     sink: { ...owner.sink },
   };
   return {
     sequence: 0n,
     key: Buffer.from(JSON.stringify(key)),
-    value: value === undefined ? null : Buffer.from(JSON.stringify(value)),
+    value: Buffer.from(JSON.stringify(value)),
     headers: [],
     timestampMs: NO_TIMESTAMP,
   };
@@ -81,6 +85,9 @@ export interface ReadPositionsOptions extends KafkaConnection {
   readonly signal: AbortSignal;
 }
 
+/** The last position of each lane, `undefined` for one that was told to begin anew. */
+export type KeptPositions = ReadonlyMap<Lane, LanePosition | undefined>;
+
 /**
  * Reads the last committed position of each lane of a stream, as far as the log goes at this
  * moment. Only once our own earlier transaction has ended, which `TransactionCoordinator.begin` sees
@@ -89,7 +96,7 @@ export interface ReadPositionsOptions extends KafkaConnection {
 export async function readPositions(
   owner: PositionsOwner,
   options: ReadPositionsOptions,
-): Promise<ReadonlyMap<Lane, LanePosition>> {
+): Promise<KeptPositions> {
   const values = await readValues(owner, options);
   return new Map([...values].map(([lane, value]) => [lane, parseValue(value, owner)]));
 }
@@ -137,7 +144,7 @@ function laneOfKey(key: Uint8Array | null, { streamId, topic }: PositionsOwner):
   return stream === streamId && target === topic ? lane : undefined;
 }
 
-function parseValue(value: Uint8Array, owner: PositionsOwner): LanePosition {
+function parseValue(value: Uint8Array, owner: PositionsOwner): LanePosition | undefined {
   const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), VALUE_SCHEMA), text);
   if (!parsed.success) {
@@ -150,6 +157,7 @@ function parseValue(value: Uint8Array, owner: PositionsOwner): LanePosition {
     );
   }
   const { position, next_sequence, source, sink } = parsed.output;
+  if (position === null) return undefined;
   refuseChange("The source", identityDifference(source, owner.source), owner);
   refuseChange("The topic", identityDifference(sink, owner.sink), owner);
   return { position, nextSequence: BigInt(next_sequence) };
@@ -177,17 +185,19 @@ function refuseChange(
  */
 export function refuseCheckpointAhead(
   local: ReadonlyMap<Lane, LanePosition>,
-  kept: ReadonlyMap<Lane, LanePosition>,
+  kept: KeptPositions,
   { topic, positionsTopic }: { topic: string; positionsTopic: string },
 ): void {
   for (const [lane, { nextSequence }] of local) {
+    // The run that took them back ended before it could say so in the checkpoint.
+    if (kept.has(lane) && kept.get(lane) === undefined) continue;
     const known = kept.get(lane)?.nextSequence ?? 0n;
     if (known >= nextSequence) continue;
     throw new KonnError(
       `Cannot go on writing to topic ${topic}: the checkpoint says that ${lane} was delivered up to ${nextSequence}, topic ${positionsTopic} says ${known}`,
       {
         code: "KAFKA_POSITIONS_LOST",
-        hint: `Was ${positionsTopic} deleted, or another --positions-topic used? Start over: replay --again, pipe --from-beginning; or name the line to go on with: replay --from-line N.`,
+        hint: `Was it begun anew with another state folder? Then use that one, or a new --state-dir: it goes on where Kafka says. Was ${positionsTopic} deleted, or another --positions-topic used? Start over: replay --again, pipe --from-beginning; or name the line to go on with: replay --from-line N.`,
       },
     );
   }

@@ -35,16 +35,31 @@ export interface ProducerIdentity {
  * the same producer id, epoch and sequence, and refuse what leaves a gap.
  */
 export class ProducerSession implements ProducerIdentity {
-  readonly producerId: bigint;
-  readonly producerEpoch: number;
   readonly transactionalId: string | null;
+  #producerId: bigint;
+  #producerEpoch: number;
   /** Of the next record, by topic and partition. */
   readonly #sequences = new Map<string, number>();
 
   constructor({ producerId, producerEpoch, transactionalId }: ProducerIdentity) {
-    this.producerId = producerId;
-    this.producerEpoch = producerEpoch;
+    this.#producerId = producerId;
+    this.#producerEpoch = producerEpoch;
     this.transactionalId = transactionalId;
+  }
+
+  get producerId(): bigint {
+    return this.#producerId;
+  }
+
+  get producerEpoch(): number {
+    return this.#producerEpoch;
+  }
+
+  /** Goes on under another id or epoch, with sequences from 0. Nothing may be on its way. */
+  renew({ producerId, producerEpoch }: ProducerIdentity): void {
+    this.#producerId = producerId;
+    this.#producerEpoch = producerEpoch;
+    this.#sequences.clear();
   }
 
   /** Asks for a producer id of our own, without transactions. */

@@ -9,7 +9,12 @@ import {
   type SessionOptions,
   TRANSACTION_TIMEOUT_MS,
 } from "./producer_session.ts";
-import { ERROR_CODES, isTransient, ProtocolError } from "./protocol_error.ts";
+import { ERROR_CODES, isTransient, LinkLostError, ProtocolError } from "./protocol_error.ts";
+import {
+  INIT_PRODUCER_ID_API_KEY,
+  RENEW_PRODUCER_VERSION,
+  renewProducerRequest,
+} from "./renew_producer_request.ts";
 import { retryTransient } from "./retry.ts";
 import { notPermittedOr } from "./topics.ts";
 
@@ -35,11 +40,13 @@ export interface CoordinatorOptions extends SessionOptions {
  * unclear.
  *
  * Errors: `KAFKA_UNREACHABLE`, `KAFKA_PRODUCER_FENCED`, `KAFKA_TRANSACTIONS_NOT_ALLOWED`,
- * `KAFKA_NOT_PERMITTED`.
+ * `KAFKA_NOT_PERMITTED`, `KAFKA_TRANSACTION_UNCLEAR`.
  */
 export class TransactionCoordinator {
   readonly #options: CoordinatorOptions;
   #nodeId: number | undefined;
+  /** An answer was lost: its request may yet arrive, in a later transaction of the same epoch. */
+  #hasStrayRequest = false;
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
@@ -58,6 +65,7 @@ export class TransactionCoordinator {
         REQUEST_TIMEOUT_MS,
       );
     const { producerId, producerEpoch } = await this.#ask("begin", init, signal);
+    this.#hasStrayRequest = false;
     return new ProducerSession({ producerId: BigInt(producerId), producerEpoch, transactionalId });
   }
 
@@ -88,7 +96,32 @@ export class TransactionCoordinator {
     await this.#ask(outcome, end);
     // The coordinator answers before it has written the markers that show readers the records. To
     // the same question again it says that it is busy until it has.
-    if (outcome === "commit") await this.#ask(outcome, end);
+    if (outcome !== "commit") return;
+    await this.#ask(outcome, end);
+    if (this.#hasStrayRequest) await this.#renew(session);
+  }
+
+  /**
+   * Leaves the epoch in which a request was lost. One that ends a transaction knows only the epoch:
+   * arriving late it would end another one, and commit records without the positions behind them.
+   */
+  async #renew(session: ProducerSession): Promise<void> {
+    const { transactionalId } = this.#options;
+    const request = renewProducerRequest(transactionalId, TRANSACTION_TIMEOUT_MS, session);
+    const renewed = await this.#ask("go on after", (link) => {
+      if (link.maxVersion(INIT_PRODUCER_ID_API_KEY) >= RENEW_PRODUCER_VERSION) {
+        return link.send(request, REQUEST_TIMEOUT_MS);
+      }
+      throw new KonnError(
+        `Cannot go on after the transaction of ${transactionalId}: an answer of Kafka was lost`,
+        {
+          code: "KAFKA_TRANSACTION_UNCLEAR",
+          hint: "Run the command again: it goes on from the last commit.",
+        },
+      );
+    });
+    session.renew(renewed);
+    this.#hasStrayRequest = false;
   }
 
   #identityOf({ producerEpoch }: ProducerSession) {
@@ -106,6 +139,7 @@ export class TransactionCoordinator {
       try {
         return await use(await this.#link());
       } catch (thrown) {
+        this.#hasStrayRequest ||= thrown instanceof LinkLostError;
         isExpected = thrown instanceof ProtocolError && EXPECTED_CODES.has(thrown.code);
         if (isTransient(thrown) && !isConcurrent(thrown)) this.#nodeId = undefined;
         throw thrown;

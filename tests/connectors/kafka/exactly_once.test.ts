@@ -179,6 +179,27 @@ test("open() does refuse a checkpoint that is ahead of Kafka", async () => {
   expect(opening.positions).toEqual(at(10));
 });
 
+test("open() does go by Kafka when a run from the beginning ended before it saved its checkpoint", async () => {
+  const place = await makePlace();
+  const { identity, state } = await deliver(place, 10);
+  {
+    await using anew = sinkOf(place);
+    await open(anew, place, { fromBeginning: true });
+  }
+  const resume = { identity, state, positions: at(10) };
+  {
+    await using next = sinkOf(place);
+    expect((await open(next, place, { resume })).positions).toEqual(new Map());
+    await next.commit?.(at(4));
+  }
+  // From here on a checkpoint that is ahead means again that something was lost.
+  await using last = sinkOf(place);
+  expect(await errorOf(open(last, place, { resume }))).toMatchObject({
+    code: "KAFKA_POSITIONS_LOST",
+    hint: expect.stringContaining("--state-dir"),
+  });
+});
+
 test("open() does go on from the checkpoint of runs without transactions", async () => {
   const place = await makePlace();
   await using sink = sinkOf(place, { delivery: "at-least-once" });
