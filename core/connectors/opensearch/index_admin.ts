@@ -1,5 +1,5 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
-import { refusalCode, refusalHint, RETRIED_STATUSES } from "./bulk_answer.ts";
+import { RETRIED_STATUSES } from "./bulk_answer.ts";
 import {
   errorTypeOf,
   type OpenSearchAnswer,
@@ -16,6 +16,7 @@ import {
   LIVE_SETTINGS,
   readIndexMeta,
 } from "./mapping.ts";
+import { refusal, stateRefusal } from "./refusals.ts";
 
 /** The block that a cluster has until it knows its indexes (GatewayService, block 1). */
 const STATE_NOT_RECOVERED = "1";
@@ -243,9 +244,6 @@ function infoOf(name: string, index: unknown): IndexInfo {
 }
 
 function refusedRequest(what: string, { status, body }: OpenSearchAnswer): KonnError {
-  return new KonnError(`Cannot ${what}: OpenSearch answers ${status} ${errorTypeOf(body)}`, {
-    code: refusalCode(status),
-    mayPass: RETRIED_STATUSES.has(status),
-    hint: refusalHint(status, "Look at the cluster's health, and at its blocks."),
-  });
+  const answer = { status, type: errorTypeOf(body) };
+  return stateRefusal(what, answer) ?? refusal(what, answer, RETRIED_STATUSES.has(status));
 }

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import type { KonnError } from "../../../core/base/errors.ts";
 import type { Sink, WriteReport } from "../../../core/connector/mod.ts";
 import { A, B, upsert } from "../../indexing/batches.ts";
 import { type OpenSearchService, startOpenSearch } from "../../services/mod.ts";
@@ -82,6 +83,72 @@ describe("a server that takes little", () => {
       expect(levels).toEqual(
         levels.map((_, at) => `${at % 2 === 0 ? "warn" : "info"} OpenSearch at`),
       );
+    },
+    TEST_TIMEOUT_MS,
+  );
+});
+
+describe("a disk that is full", () => {
+  const watermarks = (size: string) => ({
+    "cluster.routing.allocation.disk.threshold_enabled": true,
+    "cluster.routing.allocation.disk.watermark.low": size,
+    "cluster.routing.allocation.disk.watermark.high": size,
+    "cluster.routing.allocation.disk.watermark.flood_stage": size,
+  });
+
+  test(
+    "ends the run, which goes on when there is room again",
+    async () => {
+      // As often as OpenSearch can be made to look.
+      const { cluster, url } = await startNode({ "cluster.info.update.interval": "10s" });
+      const setDisk = (transient: object) =>
+        cluster.request("/_cluster/settings", "PUT", { transient });
+      const index = uniqueIndex();
+      await using opened = await openSink({ url, index });
+      const write = async (sink: Sink, at: number) =>
+        await sink.write(batchAt(BigInt(at), upsert(A, `${at}`)), NEVER).then(
+          () => "written",
+          (error: KonnError) => error,
+        );
+      // As if so much had to be free.
+      await setDisk(watermarks("100000gb"));
+      let at = 0;
+      let outcome: unknown;
+      await until(async () => {
+        at += 1;
+        outcome = await write(opened.sink, at);
+        return outcome !== "written";
+      });
+      expect(outcome).toMatchObject({ code: "DISK_FULL", kind: "unavailable" });
+
+      await setDisk(watermarks("1b"));
+      await until(async () => {
+        await using again = await openSink({ url, index, resume: opened.opening });
+        return (await write(again.sink, at + 1)) === "written";
+      });
+      expect(await cluster.names(index)).toEqual({ [A]: `${at + 1}` });
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "keeps a new index from being made, and one that is built from being shown",
+    async () => {
+      const { cluster, url } = await startNode();
+      const index = uniqueIndex();
+      await (await openSink({ url, index })).sink[Symbol.asyncDispose]();
+      await using opened = await openSink({ url, index, fromBeginning: true });
+      const name = String(opened.opening.identity["index"]);
+      const block = { "index.blocks.read_only_allow_delete": true };
+      await cluster.request(`/${name}/_settings`, "PUT", block);
+      const error = await errorOf(opened.sink.caughtUp?.(NEVER) ?? Promise.resolve());
+      expect(error).toMatchObject({ code: "DISK_FULL", kind: "unavailable" });
+
+      const transient = { "cluster.blocks.create_index": true };
+      await cluster.request("/_cluster/settings", "PUT", { transient });
+      const refused = await errorOf(openSink({ url, index: uniqueIndex() }));
+      expect(refused).toMatchObject({ code: "INDEX_BLOCKED", kind: "unavailable" });
+      expect(refused.hint).toContain("cluster.blocks.create_index");
     },
     TEST_TIMEOUT_MS,
   );

@@ -179,6 +179,14 @@ describe("write() ends the run", () => {
     expect(error.hint).toContain("_open");
   });
 
+  test("when the index is closed and there is nothing to write", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    await cluster.request(`/${index}/_close`, "POST");
+    const error = await errorOf(opened.sink.caughtUp?.(NEVER) ?? Promise.resolve());
+    expect(error).toMatchObject({ code: "INDEX_CLOSED", kind: "unavailable" });
+  });
+
   test("when another konn has built the index anew", async () => {
     const index = uniqueIndex();
     await using opened = await openSink({ url, index });
