@@ -414,7 +414,10 @@ test("read() does refuse a topic that was made anew while it follows", async () 
     await Bun.sleep(500);
     await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
   });
-  expect(await reading).toMatchObject({ code: "KAFKA_TOPIC_CHANGED" });
+  expect(await reading).toMatchObject({
+    code: "KAFKA_TOPIC_CHANGED",
+    hint: expect.stringContaining("replay --again"),
+  });
 }, 20_000);
 
 test("a process does end by itself once source and sink are closed", async () => {
