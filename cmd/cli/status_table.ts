@@ -15,7 +15,9 @@ export function statusTable(
 }
 
 function runBlock(run: RunStatus): string {
-  const lines = [run.source === "" ? run.name : `${run.label ?? run.source} -> ${run.sink}`];
+  const lines = [
+    run.source === "" ? run.name : `${run.label ?? run.source} -> ${run.sink_label ?? run.sink}`,
+  ];
   if (run.saved_at !== null) lines.push(`  saved         ${run.saved_at}`);
   if (run.lag !== null) lines.push(`  lag           ${lagText(run)}`);
   lines.push(`  dead letters  ${formatCount(run.dead_letters)}`);

@@ -16,6 +16,8 @@ export interface RunStatus {
   /** What a person calls the source, where its address does not say. */
   readonly label: string | null;
   readonly sink: string;
+  /** What a person calls the sink, where its address does not say. */
+  readonly sink_label: string | null;
   readonly saved_at: string | null;
   readonly lanes: readonly LaneStatus[];
   /** Sequences that are not delivered yet, over all lanes; null where no end is known. */
@@ -85,6 +87,7 @@ async function statusOf(
     source: checkpoint.source.address,
     label: checkpoint.source.label ?? null,
     sink: checkpoint.sink.address,
+    sink_label: checkpoint.sink.label ?? null,
     saved_at: checkpoint.savedAt.toISOString(),
     lanes,
     lag: live.ends ? lag : null,
@@ -214,6 +217,7 @@ function nothingKnown(name: string, dead_letters: number): RunStatus {
     source: "",
     label: null,
     sink: "",
+    sink_label: null,
     saved_at: null,
     lanes: [],
     lag: null,

@@ -9,7 +9,7 @@ export const CHECKPOINT_VERSION = 1;
 /** What a run needs to go on where the last one stopped. */
 export interface Checkpoint {
   readonly source: StreamIdentity;
-  readonly sink: SinkFacts & { readonly address: string };
+  readonly sink: SinkFacts & { readonly address: string; readonly label?: string };
   readonly lanes: ReadonlyMap<Lane, LanePosition>;
   readonly savedAt: Date;
 }
@@ -25,6 +25,7 @@ const CONTENT_SCHEMA = v.strictObject({
   }),
   sink: v.strictObject({
     address: v.string(),
+    label: v.exactOptional(v.string()),
     identity: IDENTITY_SCHEMA,
     state: v.optional(v.string()),
   }),
@@ -50,6 +51,7 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
     },
     sink: {
       address: checkpoint.sink.address,
+      ...(checkpoint.sink.label === undefined ? {} : { label: checkpoint.sink.label }),
       identity: { ...checkpoint.sink.identity },
       ...(checkpoint.sink.state === undefined ? {} : { state: checkpoint.sink.state }),
     },
@@ -75,7 +77,7 @@ export function parseCheckpoint(text: string, path: string): Checkpoint {
   const { saved_at, source, sink, lanes } = content.output;
   return {
     source,
-    sink: { address: sink.address, identity: sink.identity, state: sink.state },
+    sink: { ...sink, state: sink.state },
     lanes: new Map(
       Object.entries(lanes).map(([lane, at]) => [
         lane,

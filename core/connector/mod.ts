@@ -195,6 +195,8 @@ export interface SinkResume extends SinkFacts {
 
 /** What a sink says of itself once it is open. */
 export interface SinkOpening extends SinkFacts {
+  /** What a person calls the place, where its address does not say. */
+  readonly label?: string;
   /**
    * Positions that the sink keeps together with the data. They take the place of those of the
    * checkpoint, since they moved in the same transaction as the data did. Whoever returns them, be

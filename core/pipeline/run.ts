@@ -8,7 +8,6 @@ import {
 } from "../checkpoint/mod.ts";
 import { identityDifference } from "../connector/identity.ts";
 import type {
-  Identity,
   Lane,
   LanePosition,
   Sink,
@@ -96,7 +95,11 @@ export async function run(options: RunOptions): Promise<RunSummary> {
       state,
       stream,
       sink,
-      sinkFacts: { address: addresses.sink, identity: opening.identity },
+      sinkFacts: {
+        address: addresses.sink,
+        identity: opening.identity,
+        ...(opening.label !== undefined && { label: opening.label }),
+      },
       source,
     }),
   });
@@ -230,7 +233,7 @@ interface SaverParts {
   readonly state: RunState | undefined;
   readonly stream: StreamIdentity;
   readonly sink: Sink;
-  readonly sinkFacts: { readonly address: string; readonly identity: Identity };
+  readonly sinkFacts: Omit<Checkpoint["sink"], "state">;
   readonly source: Source;
 }
 

@@ -13,7 +13,7 @@ import {
   type WriteReport,
 } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
-import { canonicalAddress } from "./address.ts";
+import { canonicalAddress, connectorUrl } from "./address.ts";
 import { KafkaClient, type KafkaConnection } from "./client.ts";
 import type { Compression } from "./compression.ts";
 import { beginExactlyOnce, type ExactlyOnce } from "./exactly_once.ts";
@@ -119,9 +119,10 @@ class KafkaSink implements Sink {
     const sender = new Sender({ client, topics, topic, partitionsCount, session, ...limits });
     const retentionMs = await readRetentionMs(client, topic);
     this.#opened = { sender, transactions, partitionsCount, retentionMs };
+    const facts = { identity, label: connectorUrl(this.#options.brokers, [topic]) };
     return positions === undefined
-      ? { identity, state: AT_LEAST_ONCE }
-      : { identity, state: EXACTLY_ONCE, positions };
+      ? { ...facts, state: AT_LEAST_ONCE }
+      : { ...facts, state: EXACTLY_ONCE, positions };
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {

@@ -46,6 +46,7 @@ test("open() does make the topic for lines of 16 MiB that stay", async () => {
       [`topic ${topic} id`]: expect.stringMatching(/^[\w-]{22}$/),
       [`topic ${topic} partition count`]: "5",
     },
+    label: expect.stringContaining(`/${topic}`),
     state: "at-least-once",
   });
   await sink[Symbol.asyncDispose]();
