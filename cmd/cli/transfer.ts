@@ -122,7 +122,8 @@ export async function transfer(options: TransferOptions): Promise<number> {
       maxEventsCount: settings.limit,
       maxDeadLettersCount: settings["max-dead-letters"],
       pacer,
-      follow,
+      // Stdin ends for good: nothing takes its place that could be followed.
+      follow: follow && from !== "-",
       stop: interrupt.signal,
       observer,
       onProgress: (snapshot: RunSnapshot) =>

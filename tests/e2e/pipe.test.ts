@@ -3,7 +3,7 @@ import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { documentsOf } from "./index_reader.ts";
-import { konn, SAMPLE, serviceEnvironment, uniqueName } from "./konn.ts";
+import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { sampleDocuments } from "./sample_documents.ts";
 import { type NewRecord, readTopic, seedTopic, type TopicRecord } from "./topic_reader.ts";
 
@@ -37,6 +37,27 @@ describe("konn pipe", () => {
 
   const run = (args: string[], stdin?: string | Uint8Array) =>
     konn(args, { cwd: folder.path, environment, ...(stdin === undefined ? {} : { stdin }) });
+
+  test("--follow ends where stdin ends", async () => {
+    const args = [
+      "pipe",
+      "--from",
+      "-",
+      "--to",
+      "followed.jsonl",
+      "--format",
+      "record",
+      "--follow",
+    ];
+    const child = spawnKonn(args, { cwd: folder.path });
+    await child.stdin.write('{"key":"a","payload":"1"}\n');
+    await child.stdin.end();
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const { exitCode, stderr } = await resultOf(child);
+    clearTimeout(timer);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(stderr).not.toContain("replaced");
+  });
 
   test("kafka -> kafka keeps keys, values, headers, times, tombstones and partitions", async () => {
     const from = await seeded();

@@ -1,3 +1,4 @@
+import { KonnError } from "../../base/errors.ts";
 import type { Lane, LanePosition } from "../../connector/mod.ts";
 import type { KafkaConnection } from "./client.ts";
 import {
@@ -10,6 +11,7 @@ import {
 } from "./positions.ts";
 import type { ProducerSession } from "./producer_session.ts";
 import { Sender } from "./sender.ts";
+import { readRetentionMs } from "./topic_admin.ts";
 import { prepareTopic, type TopicPlace } from "./target_topic.ts";
 import { TransactionCoordinator } from "./transaction_coordinator.ts";
 import { Transactions } from "./transaction.ts";
@@ -42,13 +44,15 @@ export interface ExactlyOnce {
  * of these steps is what makes a restart exact (KIP-618).
  *
  * Errors: those of `TransactionCoordinator`, `readPositions` and `prepareTopic`, and
- * `KAFKA_POSITIONS_LOST`.
+ * `KAFKA_POSITIONS_LOST`, `KAFKA_POSITIONS_TOPIC`.
  */
 export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<ExactlyOnce> {
   const { connection, owner, positionsTopic, closing, ...rest } = options;
   const { fromBeginning, checkpointed, isCheckpointRight, ...place } = rest;
+  refuseSameTopic(owner.topic, positionsTopic);
   const newTopic = { topic: positionsTopic, partitionsCount: 1, config: POSITIONS_TOPIC_CONFIG };
   const topics = await prepareTopic(newTopic, { ...place, isResuming: false });
+  await warnOfShortMemory(positionsTopic, place);
   const transactionalId = transactionalIdOf(owner);
   const coordinator = new TransactionCoordinator({ ...place, transactionalId, signal: closing });
   const session = await coordinator.begin(place.signal);
@@ -81,4 +85,26 @@ export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<Exa
   }
   refuseCheckpointAhead(checkpointed, known, { topic: owner.topic, positionsTopic });
   return { session, transactions, positions: kept };
+}
+
+function refuseSameTopic(topic: string, positionsTopic: string): void {
+  if (topic !== positionsTopic) return;
+  throw new KonnError(`Cannot write to topic ${topic}: it is where positions are kept`, {
+    code: "KAFKA_POSITIONS_TOPIC",
+    kind: "usage",
+    hint: "Name another --topic, or another --positions-topic.",
+  });
+}
+
+/** Positions have to be there for as long as somebody may come back to them. */
+async function warnOfShortMemory(
+  positionsTopic: string,
+  { client, observer }: TopicPlace,
+): Promise<void> {
+  const retentionMs = await readRetentionMs(client, positionsTopic);
+  if (retentionMs === undefined) return;
+  observer.log.warn(
+    `Topic ${positionsTopic} forgets positions: a stream that rests for longer begins anew`,
+    { "retention.ms": retentionMs, hint: "Set its cleanup.policy to compact." },
+  );
 }

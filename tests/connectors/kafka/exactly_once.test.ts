@@ -95,6 +95,9 @@ test("commit() does make records and positions appear together, and nothing befo
   await sink.write(batchOf(events(100)), NEVER);
   await using other = sinkOf({ ...place, streamId: uniqueTopic() });
   await open(other, { ...place, streamId: uniqueTopic() });
+  const { topic, brokers } = place;
+  const early = consume({ brokers, topics: [topic], openTransactionLimitMs: 200 });
+  expect(await errorOf(early)).toMatchObject({ code: "KAFKA_OPEN_TRANSACTION" });
   await sink.commit?.(at(100));
   expect(await countIn(place)).toBe(100);
   await sink.write(batchOf(events(50)), NEVER);
@@ -177,6 +180,21 @@ test("open() does refuse a checkpoint that is ahead of Kafka", async () => {
   await using behind = sinkOf(place);
   const opening = await open(behind, place, { resume: { identity, state, positions: at(9) } });
   expect(opening.positions).toEqual(at(10));
+});
+
+test("open() does refuse to keep positions in the topic itself, and warns where they expire", async () => {
+  const place = await makePlace();
+  await using same = sinkOf(place, { positionsTopic: place.topic });
+  expect(await errorOf(open(same, place))).toMatchObject({ code: "KAFKA_POSITIONS_TOPIC" });
+  const observer = new RecordingObserver();
+  const positionsTopic = await makeTopic(place.brokers, { config: { "retention.ms": "60000" } });
+  await using forgetful = sinkOf(place, { positionsTopic, observer });
+  await open(forgetful, place);
+  expect(observer.lines.join()).toContain(`${positionsTopic} forgets positions`);
+  const silent = new RecordingObserver();
+  await using lasting = sinkOf(place, { observer: silent });
+  await open(lasting, place);
+  expect(silent.lines.join()).not.toContain("forgets");
 });
 
 test("open() does go by Kafka when a run from the beginning ended before it saved its checkpoint", async () => {
