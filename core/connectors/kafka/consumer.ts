@@ -225,7 +225,7 @@ function refuseOffset(lane: Lane, offset: bigint, { starts, ends }: Bounds): voi
       `Cannot go on with ${lane} at offset ${offset}: Kafka has deleted ${start - offset} offsets that were not read yet, the first one left is ${start}`,
       {
         code: "KAFKA_OFFSET_OUT_OF_RANGE",
-        hint: "Start over with --from-beginning, and give the topic a longer retention (retention.ms).",
+        hint: "Start over from what is left with --from-beginning --accept-loss, and give the topic a longer retention (retention.ms).",
       },
     );
   }
