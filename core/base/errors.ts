@@ -23,6 +23,11 @@ export interface KonnErrorOptions {
   hint?: string;
   /** True when time alone may mend it: a service that is still starting. `--wait` tries again. */
   mayPass?: boolean;
+  /**
+   * True when a sink has let go of the open transaction. The run may begin again from its last
+   * commit, unless somebody else has taken the stream over.
+   */
+  isTransactionLost?: boolean;
   cause?: unknown;
 }
 
@@ -37,6 +42,7 @@ export class KonnError extends Error {
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
   readonly mayPass: boolean;
+  readonly isTransactionLost: boolean;
 
   constructor(message: string, options: KonnErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -45,6 +51,7 @@ export class KonnError extends Error {
     this.kind = options.kind ?? "unavailable";
     this.hint = options.hint;
     this.mayPass = options.mayPass ?? false;
+    this.isTransactionLost = options.isTransactionLost ?? false;
   }
 }
 

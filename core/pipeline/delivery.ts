@@ -27,6 +27,8 @@ export interface DeliveryParts {
   readonly tally: RunTally;
   readonly deadLetters: DeadLetterFile;
   readonly sinkState: string | undefined;
+  /** Where the source begins is known only when it has begun: nothing is saved before that. */
+  readonly ignorePositions?: boolean;
   /** Of a sink that keeps the positions with its data. */
   readonly commit: ((lanes: ReadonlyMap<Lane, LanePosition>) => Promise<void>) | undefined;
   /** Ends a wait that is not for what is in hand. */
@@ -53,6 +55,7 @@ export class Delivery {
   #failure: Error | undefined;
   #sinkState: string | undefined;
   #unsaved = false;
+  #hasSaved = false;
   #saving: Promise<void> | undefined;
   /** A sink with transactions: nothing may be written while one ends. */
   #committing: Promise<void> | undefined;
@@ -84,6 +87,7 @@ export class Delivery {
    */
   async begin(): Promise<void> {
     this.#parts.onProgress?.(this.#parts.tally.snapshot());
+    if (this.#parts.ignorePositions === true) return;
     await this.#save();
     await this.#showWhenReached();
   }
@@ -222,8 +226,11 @@ export class Delivery {
     if (commit !== undefined) {
       if (this.#failure !== undefined) return;
       this.#commitDueAtMs = undefined;
+      // The checkpoint of an earlier run may be ahead of where this one begins.
+      if (!this.#hasSaved) await this.#save();
       const startedMs = performance.now();
       await commit(this.#tracker.positions());
+      this.#parts.tally.committed();
       const tookMs = performance.now() - startedMs;
       this.#commitIntervalMs = Math.min(
         Math.max(COMMIT_INTERVAL_MS, tookMs * COMMIT_INTERVAL_PER_COMMIT),
@@ -236,6 +243,7 @@ export class Delivery {
 
   async #save(): Promise<void> {
     this.#unsaved = false;
+    this.#hasSaved = true;
     await this.#parts.save(this.#tracker.positions(), this.#sinkState);
   }
 

@@ -34,6 +34,11 @@ export interface RunOptions {
   readonly fromBeginning?: boolean;
   /** The source itself knows where to begin, whatever was delivered. */
   readonly ignorePositions?: boolean;
+  /**
+   * Why the run before this one has lost its transaction. It is thrown after all when somebody else
+   * has moved the sink's positions meanwhile.
+   */
+  readonly transactionLostBy?: KonnError | undefined;
   readonly maxEventsCount?: number | undefined;
   /** More dead letters than this end the run with an error. */
   readonly maxDeadLettersCount?: number | undefined;
@@ -79,6 +84,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   });
   if (checkpoint) refuseAnotherStream(checkpoint, stream);
   const opening = await openSink(options, { stream, checkpoint, address: addresses.sink });
+  refuseTakeover(options.transactionLostBy, checkpoint, opening);
   const start = isAnew ? new Map<Lane, LanePosition>() : startPositions(checkpoint, opening);
   const ends = await source.ends();
   tally.begin(start, ends);
@@ -105,7 +111,9 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   });
   const summarize = (end: RunEnd): RunSummary => {
     const { hasShown } = delivery;
-    return tally.summary({ ...end, hasShown, deadLettersPath: deadLetters.path });
+    const facts = { ...end, hasShown, deadLettersPath: deadLetters.path };
+    const onlyCommitted = !end.complete && opening.positions !== undefined;
+    return tally.summary(facts, { onlyCommitted });
   };
   try {
     return summarize(await deliverAll(options, start, delivery, tally));
@@ -219,6 +227,20 @@ function refuseAnotherStream(checkpoint: Checkpoint, stream: StreamIdentity): vo
     code: "SOURCE_CHANGED",
     hint: START_OVER_HINT,
   });
+}
+
+/** Two that go on from the same place would take the stream from each other for ever. */
+function refuseTakeover(
+  lostBy: KonnError | undefined,
+  checkpoint: Checkpoint | undefined,
+  { positions }: SinkOpening,
+): void {
+  if (lostBy === undefined) return;
+  const saved = checkpoint?.lanes ?? new Map<Lane, LanePosition>();
+  const lanes = new Set([...saved.keys(), ...(positions?.keys() ?? [])]);
+  for (const lane of lanes) {
+    if (saved.get(lane)?.position !== positions?.get(lane)?.position) throw lostBy;
+  }
 }
 
 /** Positions that the sink keeps with its data take the place of those of the checkpoint. */

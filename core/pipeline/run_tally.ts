@@ -69,6 +69,15 @@ const MAX_LOGGED_REJECTIONS_COUNT = 20;
 /** Keys without a value that are named in the log; `konn verify` names them all. */
 const MAX_LOGGED_KEYS_COUNT = 10;
 
+/** What the run knows and the tally does not. */
+type RunFacts = Pick<RunSummary, "complete" | "sourceEnded" | "hasShown" | "deadLettersPath">;
+
+/** What a transaction takes back when it is given up. */
+type RunCounts = Pick<
+  RunSummary,
+  "events" | "written" | "deleted" | "skipped" | "unavailableKeys" | "droppedFields" | "positions"
+>;
+
 /** Counts the fate of every event of a run. */
 export class RunTally {
   readonly #observer: RunObserver;
@@ -81,6 +90,7 @@ export class RunTally {
   #deadLetters = 0;
   #droppedFields = 0;
   #unavailableKeysCount = 0;
+  #lastCommit: RunCounts | undefined;
   #start: ReadonlyMap<Lane, LanePosition> = new Map();
   #positions: ReadonlyMap<Lane, LanePosition> = new Map();
   #ends: ReadonlyMap<Lane, bigint> = new Map();
@@ -101,6 +111,12 @@ export class RunTally {
     this.#start = start;
     this.#positions = start;
     this.#ends = ends;
+    this.#lastCommit = this.#counts();
+  }
+
+  /** What was settled until now has taken effect. */
+  committed(): void {
+    this.#lastCommit = this.#counts();
   }
 
   read(batch: Batch): void {
@@ -155,25 +171,31 @@ export class RunTally {
     };
   }
 
-  summary(
-    facts: Pick<RunSummary, "complete" | "sourceEnded" | "hasShown" | "deadLettersPath">,
-  ): RunSummary {
+  /** @param options.onlyCommitted leaves out what was settled and then given up with its transaction */
+  summary(facts: RunFacts, { onlyCommitted = false } = {}): RunSummary {
+    const counts = onlyCommitted && this.#lastCommit ? this.#lastCommit : this.#counts();
     return {
       ...facts,
+      ...counts,
       resumed: this.#start.size > 0,
+      deadLetters: this.#deadLetters,
+      retries: this.#observer.retriesCount,
+      seconds: this.#seconds(),
+      ends: Object.fromEntries([...this.#ends].map(([lane, end]) => [lane, Number(end)])),
+    };
+  }
+
+  #counts(): RunCounts {
+    return {
       events: this.#eventsSettled,
       written: this.#written,
       deleted: this.#deleted,
       skipped: { ...this.#skipped },
-      deadLetters: this.#deadLetters,
-      retries: this.#observer.retriesCount,
       unavailableKeys: this.#unavailableKeysCount,
       droppedFields: this.#droppedFields,
-      seconds: this.#seconds(),
       positions: Object.fromEntries(
         [...this.#positions].map(([lane, at]) => [lane, Number(at.nextSequence)]),
       ),
-      ends: Object.fromEntries([...this.#ends].map(([lane, end]) => [lane, Number(end)])),
     };
   }
 

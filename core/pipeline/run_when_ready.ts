@@ -5,6 +5,8 @@ import { run, type RunOptions } from "./run.ts";
 import { addSummaries, type RunSummary } from "./run_tally.ts";
 
 const RETRY_INTERVAL_MS = 500;
+/** Transactions that may be lost one after the other before anything is committed again. */
+const MAX_LOSSES_IN_A_ROW_COUNT = 3;
 
 /**
  * Runs as soon as both ends are there: while a service is still starting, tries again for up to
@@ -28,7 +30,7 @@ export async function runWhenReady(
       options.onProgress?.(snapshot);
     };
     try {
-      const summary = await run({ ...options, onProgress });
+      const summary = await runOn({ ...options, onProgress }, prepare);
       return options.follow
         ? await followOn(summary, options, prepare)
         : await readOn(summary, options, prepare);
@@ -40,6 +42,45 @@ export async function runWhenReady(
       announced = true;
       await sleep(RETRY_INTERVAL_MS, stop);
       if (stop.aborted) return undefined;
+    }
+  }
+}
+
+/**
+ * Runs, and begins again from the last commit where a transaction was lost: its partitions had no
+ * leader for longer than its time limit, or this process slept.
+ */
+async function runOn(options: RunOptions, prepare: Prepare): Promise<RunSummary> {
+  let earlier: RunSummary | undefined;
+  let current = options;
+  for (let lossesInARowCount = 0; ;) {
+    let failed: RunSummary | undefined;
+    const onFailure = (summary: RunSummary): void => {
+      failed = earlier ? addSummaries(earlier, summary) : summary;
+    };
+    try {
+      const summary = await run({ ...current, onFailure });
+      return earlier ? addSummaries(earlier, summary) : summary;
+    } catch (error) {
+      if (failed === undefined) throw error;
+      lossesInARowCount = failed.events > (earlier?.events ?? 0) ? 1 : lossesInARowCount + 1;
+      const isOver =
+        !(error instanceof KonnError && error.isTransactionLost) ||
+        lossesInARowCount > MAX_LOSSES_IN_A_ROW_COUNT ||
+        options.ignorePositions === true ||
+        options.stop.aborted;
+      if (isOver) {
+        options.onFailure?.(failed);
+        throw error;
+      }
+      options.observer.log.warn(`Going on from the last commit: ${error.message}`);
+      earlier = failed;
+      const { maxEventsCount } = options;
+      current = {
+        ...(await prepare({ isFirst: false })),
+        transactionLostBy: error,
+        maxEventsCount: maxEventsCount && maxEventsCount - failed.events,
+      };
     }
   }
 }
@@ -76,11 +117,14 @@ async function followOn(
   while (sum.sourceEnded && !stop.aborted && sum.events < maxEventsCount) {
     observer.log.info("The file was replaced: going on with the one that has its name now");
     const before = sum;
-    const next = await run({
-      ...(await prepare({ isFirst: false })),
-      ...(maxEventsCount !== Infinity && { maxEventsCount: maxEventsCount - sum.events }),
-      onFailure: (failed) => onFailure?.(addSummaries(before, failed)),
-    });
+    const next = await runOn(
+      {
+        ...(await prepare({ isFirst: false })),
+        ...(maxEventsCount !== Infinity && { maxEventsCount: maxEventsCount - sum.events }),
+        onFailure: (failed) => onFailure?.(addSummaries(before, failed)),
+      },
+      prepare,
+    );
     sum = addSummaries(sum, next);
   }
   return sum;

@@ -1,4 +1,4 @@
-import { numberOf } from "./numbered_file.ts";
+import { numberOf, ROWS_COUNT } from "./numbered_file.ts";
 
 /** What a read_committed reader that is not konn finds in a topic. */
 export interface CommittedLines {
@@ -20,6 +20,7 @@ export async function compareWithKcat(
 ): Promise<CommittedLines> {
   const seenIn = new Int8Array(linesCount).fill(-1);
   const faults: string[] = [];
+  const partitionOfRow = new Map<number, number>();
   let found = 0;
   for (let partition = 0; partition < partitionsCount; partition += 1) {
     let last = -1;
@@ -27,6 +28,11 @@ export async function compareWithKcat(
       const number = numberOf(line);
       found += 1;
       if (seenIn[number] !== -1) faults.push(`line ${number} is there more than once`);
+      const row = number % ROWS_COUNT;
+      if ((partitionOfRow.get(row) ?? partition) !== partition) {
+        faults.push(`line ${number} is in another partition than its key was before`);
+      }
+      partitionOfRow.set(row, partition);
       if (number <= last) faults.push(`line ${number} stands behind line ${last}`);
       seenIn[number] = partition;
       last = number;

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 
 /** Keys of the rows in the file: enough for every partition, few enough to meet again and again. */
-const ROWS_COUNT = 5_000;
+export const ROWS_COUNT = 5_000;
 const LINES_PER_WRITE = 5_000;
 
 /** Writes events of some 500 bytes, each with its number in it, so that no line is like another. */

@@ -84,6 +84,17 @@ describe("konn replay", () => {
     expect(beyond.stderr).toContain("it has 21 lines");
   });
 
+  test("a line that is not there changes nothing, with transactions and without", async () => {
+    const { topic, args, options } = makePlace(10);
+    await konn(args, options);
+    for (const flags of [["--at-least-once"], []]) {
+      const beyond = await konn([...args, ...flags, "--from-line", "99"], options);
+      expect(beyond.exitCode).toBe(2);
+      expect((await konn(args, options)).stderr).toContain("Nothing new");
+    }
+    expect(await valuesIn(topic)).toHaveLength(10);
+  });
+
   test("a truncated and a rotated file are refused", async () => {
     const { args, options, file } = makePlace(20);
     await konn(args, options);

@@ -95,7 +95,7 @@ async function grantDocumented(): Promise<void> {
         permissionType: AclPermissionTypes.ALLOW,
         operation: OPERATIONS[operation] ?? AclOperationTypes.UNKNOWN,
         resourceType: type === "Topic" ? AclResourceTypes.TOPIC : AclResourceTypes.TRANSACTIONAL_ID,
-        resourceName: name.replace("cdc-events", TOPIC_PREFIX).replace("-*", ""),
+        resourceName: name.replace("cdc-events", TOPIC_PREFIX).replace(":*", ""),
         resourcePatternType: name.includes("cdc-events")
           ? ResourcePatternTypes.PREFIXED
           : ResourcePatternTypes.LITERAL,

@@ -94,7 +94,10 @@ export async function seedTopic(
     waitForLeaders: true,
   });
   await admin.disconnect();
-  const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  const producer = client.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    idempotent: true,
+  });
   await producer.connect();
   await producer.send({ topic, messages: [...records] });
   await producer.disconnect();

@@ -28,8 +28,8 @@ export interface ExactlyOnceOptions extends TopicPlace {
   readonly fromBeginning: boolean;
   /** What the checkpoint on disk says. */
   readonly checkpointed: ReadonlyMap<Lane, LanePosition>;
-  /** The checkpoint moved last, and alone: it is right, and not what Kafka holds. */
-  readonly isCheckpointRight: boolean;
+  /** The last run had no transactions, so the checkpoint moved alone and may be ahead of Kafka. */
+  readonly wasAtLeastOnce: boolean;
 }
 
 /** Transactions that have begun, and from where they go on. */
@@ -48,7 +48,7 @@ export interface ExactlyOnce {
  */
 export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<ExactlyOnce> {
   const { connection, owner, positionsTopic, closing, ...rest } = options;
-  const { fromBeginning, checkpointed, isCheckpointRight, ...place } = rest;
+  const { fromBeginning, checkpointed, wasAtLeastOnce, ...place } = rest;
   refuseSameTopic(owner.topic, positionsTopic);
   const newTopic = { topic: positionsTopic, partitionsCount: 1, config: POSITIONS_TOPIC_CONFIG };
   const topics = await prepareTopic(newTopic, { ...place, isResuming: false });
@@ -76,15 +76,28 @@ export async function beginExactlyOnce(options: ExactlyOnceOptions): Promise<Exa
     await transactions.forgetPositions(await readKeptLanes(owner, reading));
     return { session, transactions, positions: NO_POSITIONS };
   }
-  if (isCheckpointRight) {
+  if (wasAtLeastOnce) {
+    const positions = furtherOf(kept, checkpointed);
     // Kafka has to know of it before the checkpoint says that it does: a run that ends early would
     // leave it ahead.
-    await transactions.forgetPositions([...kept.keys()].filter((lane) => !checkpointed.has(lane)));
-    await transactions.commit(checkpointed);
-    return { session, transactions, positions: checkpointed };
+    await transactions.commit(positions);
+    return { session, transactions, positions };
   }
   refuseCheckpointAhead(checkpointed, known, { topic: owner.topic, positionsTopic });
   return { session, transactions, positions: kept };
+}
+
+/** For each lane the position that is further on: what either of them says has been delivered. */
+function furtherOf(
+  kept: ReadonlyMap<Lane, LanePosition>,
+  checkpointed: ReadonlyMap<Lane, LanePosition>,
+): ReadonlyMap<Lane, LanePosition> {
+  const further = new Map(kept);
+  for (const [lane, at] of checkpointed) {
+    const other = kept.get(lane);
+    if (other === undefined || at.nextSequence > other.nextSequence) further.set(lane, at);
+  }
+  return further;
 }
 
 function refuseSameTopic(topic: string, positionsTopic: string): void {

@@ -206,8 +206,7 @@ class KafkaSink implements Sink {
       closing: this.#closing.signal,
       fromBeginning,
       checkpointed: resume?.positions ?? new Map<Lane, LanePosition>(),
-      // Without transactions the checkpoint alone moved.
-      isCheckpointRight: resume?.state === AT_LEAST_ONCE,
+      wasAtLeastOnce: resume?.state === AT_LEAST_ONCE,
     });
   }
 

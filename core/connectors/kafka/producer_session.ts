@@ -135,6 +135,7 @@ export function fencedError(
       : `Another konn has taken this stream over, or a transaction was open for more than ${TRANSACTION_TIMEOUT_MS / 1_000} s. If no other one runs, run the command again: it goes on from the last commit.`;
   return new KonnError(`${what}: ${error.message}`, {
     code: "KAFKA_PRODUCER_FENCED",
+    isTransactionLost: transactionalId !== null,
     hint,
     cause: error,
   });

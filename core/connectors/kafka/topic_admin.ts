@@ -1,6 +1,6 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
 import { unreachableError, type KafkaClient } from "./client.ts";
-import { ERROR_CODES, ProtocolError } from "./protocol_error.ts";
+import { ERROR_CODES, LinkLostError, ProtocolError } from "./protocol_error.ts";
 import { retryTransient } from "./retry.ts";
 import { notPermittedOr } from "./topics.ts";
 
@@ -14,6 +14,8 @@ const BATCH_OVERHEAD_BYTES = 64 * 1024;
 const CREATE_TIMEOUT_MS = 10_000;
 const CREATE_LIMIT_MS = 30_000;
 const DESCRIBE_TIMEOUT_MS = 5_000;
+const DESCRIBE_LIMIT_MS = 10_000;
+const NEVER = new AbortController().signal;
 const TOPIC_RESOURCE = 2;
 
 /** What konn needs of a topic that it makes: nothing expires, and the largest line fits. */
@@ -99,23 +101,28 @@ export async function isOnlyCompacted(client: KafkaClient, topic: string): Promi
 
 type TopicConfig = ReadonlyMap<string, string | null>;
 
-/** Undefined without the permission to look. */
+/** Undefined without the permission to look, and when nobody answers for a while. */
 async function readConfig(
   client: KafkaClient,
   topic: string,
   names: readonly string[],
 ): Promise<TopicConfig | undefined> {
   try {
-    const link = await client.controllerLink();
     const request = { resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: names }] };
-    const { resources } = await link.call(
-      (broker) => broker.describeConfigs(request),
-      DESCRIBE_TIMEOUT_MS,
-    );
+    const describe = async () => {
+      const link = await client.controllerLink();
+      return await link.call((broker) => broker.describeConfigs(request), DESCRIBE_TIMEOUT_MS);
+    };
+    const { resources } = await retryTransient(describe, {
+      signal: NEVER,
+      limitMs: DESCRIBE_LIMIT_MS,
+      giveUp: (reason) => reason,
+    });
     const entries = resources.flatMap(({ configEntries }) => configEntries);
     return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
   } catch (thrown) {
     if (thrown instanceof ProtocolError) return undefined;
+    if (thrown instanceof LinkLostError) return undefined;
     throw thrown;
   }
 }
