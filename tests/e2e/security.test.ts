@@ -431,7 +431,7 @@ const OPENSEARCH_REFUSALS: Readonly<Record<string, Refusal>> = {
     args: ["--index", "elsewhere"],
     environment: () => ({}),
     code: "OPENSEARCH_FORBIDDEN",
-    remedy: "what the user may do",
+    remedy: "a role with the privileges",
   },
   "a user who may not write": {
     environment: () => ({
