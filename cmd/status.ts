@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import type { StreamIdentity } from "../core/connector/mod.ts";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
@@ -35,7 +34,7 @@ export const command = declareCommand({
     };
     const openSource = async ({ address, label }: StreamIdentity) => {
       if (address.startsWith("kafka:")) return (await createSource(label ?? address, options)).end;
-      const isFile = label !== undefined && existsSync(label);
+      const isFile = label !== undefined && address.startsWith("file:");
       return isFile ? (await createSource(`file:${label}`, options)).end : undefined;
     };
     const { signal: stop } = interrupt;

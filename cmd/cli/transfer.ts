@@ -1,6 +1,7 @@
 import { totalOf } from "../../core/base/counts.ts";
 import { formatCount, formatSeconds } from "../../core/base/format.ts";
 import { KonnError } from "../../core/base/errors.ts";
+import { suggest } from "../../core/base/suggest.ts";
 import { isLines } from "../../core/connectors/connector_url.ts";
 import type { SettingName, Settings } from "../../core/config/mod.ts";
 import type { ConnectionSecurity } from "../../core/connectors/mod.ts";
@@ -95,6 +96,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
   const { addSummaries, runWhenReady } = await import("../../core/pipeline/mod.ts");
   const { canHoldSecrets } = await import("../../core/konnect/secret_types.ts");
   const observer = createRunObserver(terminal.log);
+  await warnOfUnknownTypes(options);
   const withEarlier = (summary: RunSummary): RunSummary =>
     options.earlier ? addSummaries(options.earlier, summary) : summary;
   const pacer = await createPacer(settings);
@@ -147,6 +149,21 @@ function takesBytesAsTheyAre(to: string): boolean {
   return to.startsWith("kafka:") || isLines(to);
 }
 
+/** Before anything is sent: a misspelt type leaves out nothing. */
+async function warnOfUnknownTypes({ connectors, terminal }: TransferOptions): Promise<void> {
+  const { KNOWN_TYPES, UNSEARCHED_TYPES } = await import("../../core/konnect/entity_types.ts");
+  const known = [...KNOWN_TYPES, ...UNSEARCHED_TYPES].map((type) => type.replaceAll("-", "_"));
+  const named = { "exclude-types": connectors.excludeTypes, "skip-types": connectors.skipTypes };
+  for (const [flag, types = []] of Object.entries(named)) {
+    for (const type of types) {
+      if (known.includes(type.replaceAll("-", "_"))) continue;
+      const meant = suggest(type, known);
+      const hint = meant === undefined ? {} : { hint: `Did you mean ${meant}?` };
+      terminal.log.warn(`--${flag} names ${type}, a type that Kong does not have`, hint);
+    }
+  }
+}
+
 async function createPacer({
   rate,
   speed,
@@ -191,7 +208,7 @@ export function summaryText(
   if (events === 0) return `Nothing new in ${from}${summary.resumed ? " since the last run" : ""}.`;
   const reasons = Object.entries(skipped).filter(([, count]) => count > 0);
   const skippedCount = totalOf(skipped);
-  const parts = [`${formatCount(written)} written`];
+  const parts = [`${formatCount(written)} ${to.startsWith("nowhere") ? "to write" : "written"}`];
   if (deleted > 0) parts.push(`${formatCount(deleted)} deleted`);
   if (skippedCount > 0) {
     const details = reasons.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(", ");

@@ -136,9 +136,10 @@ async function askSource(
     return { ends, lagSeconds: seconds, problem: undefined, canGoOn: true };
   } catch (error) {
     if (stop.aborted) return { ...unknown, problem: NO_ANSWER };
-    const mayPass = !(error instanceof KonnError) || error.mayPass;
     const code = error instanceof KonnError ? error.code : "INTERNAL";
-    return { ...unknown, problem: { code, text: messageOf(error) }, canGoOn: mayPass };
+    // A file that was moved goes on under its new path.
+    const canGoOn = !(error instanceof KonnError) || error.mayPass || code === "FILE_NOT_FOUND";
+    return { ...unknown, problem: { code, text: messageOf(error) }, canGoOn };
   }
 }
 

@@ -103,7 +103,7 @@ function parseJson(text: string): unknown {
 function damaged(path: string, state: string): KonnError {
   return new KonnError(`Cannot use the checkpoint ${path}: ${state}`, {
     code: "CHECKPOINT_DAMAGED",
-    hint: "Put back a good copy, or remove the file to begin at the start of the source again.",
+    hint: "Put back a good copy, or remove the file: a replay then goes on where Kafka says, others begin at the start of their source.",
   });
 }
 

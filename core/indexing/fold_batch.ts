@@ -51,6 +51,8 @@ export interface FoldResult {
   readonly rejections: readonly Rejection[];
   /** The first message that empties the whole table, which no document can express. */
   readonly truncatedAt: { readonly sequence: bigint; readonly lsn: number | undefined } | undefined;
+  /** The first row event of which nobody knows whether it was before the truncate or after it. */
+  readonly unplacedAt?: bigint | undefined;
   /** The first row event without a Kafka key: such events are in no order across partitions. */
   readonly keylessAt: bigint | undefined;
   /** Keys whose new name came without their value, which the stream may never hold. */
@@ -89,6 +91,7 @@ class Fold {
   readonly #truncatedAtLsn: number;
   #truncatedAt: FoldResult["truncatedAt"];
   #keylessAt: bigint | undefined;
+  #unplacedAt: bigint | undefined;
 
   constructor(options: FoldOptions) {
     this.#unsearchedTypes = options.unsearchedTypes ?? DEFAULT_UNSEARCHED_TYPES;
@@ -137,6 +140,7 @@ class Fold {
       rejections: this.#rejections,
       truncatedAt: this.#truncatedAt,
       keylessAt: this.#keylessAt,
+      unplacedAt: this.#unplacedAt,
       unavailableKeys: this.#unavailableKeys,
       droppedFieldsCount,
     };
@@ -147,6 +151,7 @@ class Fold {
     if (change.lsn !== undefined && change.lsn < this.#truncatedAtLsn) {
       return this.#skip("truncated");
     }
+    if (change.lsn === undefined && this.#truncatedAtLsn > 0) this.#unplacedAt ??= message.sequence;
     if (message.key === null) this.#keylessAt ??= message.sequence;
     const fault = keyFault(key);
     if (fault !== undefined) {

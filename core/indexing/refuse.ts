@@ -22,11 +22,27 @@ export class TableTruncatedError extends KonnError {
 /** Ends a run at an event that empties the whole table, unless such events are ignored. */
 export function refuseTruncate(
   { lane }: Pick<Batch, "lane">,
-  { truncatedAt }: Pick<FoldResult, "truncatedAt">,
+  { truncatedAt, unplacedAt }: Pick<FoldResult, "truncatedAt" | "unplacedAt">,
   onTruncate: OnTruncate,
 ): void {
-  if (truncatedAt === undefined || onTruncate === "ignore") return;
+  if (onTruncate === "ignore") return;
+  if (unplacedAt !== undefined) throw unplaced(lane, unplacedAt, "event");
+  if (truncatedAt === undefined) return;
+  const isUnplaced = onTruncate === "rebuild" && truncatedAt.lsn === undefined;
+  if (isUnplaced) throw unplaced(lane, truncatedAt.sequence, "truncate");
   throw new TableTruncatedError(lane, truncatedAt);
+}
+
+/** Only PostgreSQL's log tells what came before a truncate, since partitions have no common order. */
+function unplaced(lane: string, sequence: bigint, what: string): KonnError {
+  return new KonnError(
+    `Cannot build the index anew from what came after the truncate: the ${what} in ${lane} at ${sequence} has no source.lsn`,
+    {
+      code: "TRUNCATE_UNPLACED",
+      kind: "failed",
+      hint: "Have Debezium send whole envelopes with their source. Or take a new snapshot into a new topic, and sync that.",
+    },
+  );
 }
 
 /**

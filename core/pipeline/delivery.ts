@@ -170,7 +170,7 @@ export class Delivery {
     tally.buried(lane, rejections);
     if (maxDeadLettersCount === undefined || tally.deadLettersCount <= maxDeadLettersCount) return;
     throw new KonnError(
-      `Cannot go on: ${tally.deadLettersCount} events were refused, --max-dead-letters allows ${maxDeadLettersCount}`,
+      `Cannot go on: refused events: ${tally.deadLettersCount}, --max-dead-letters allows ${maxDeadLettersCount}`,
       {
         code: "TOO_MANY_DEAD_LETTERS",
         kind: "failed",

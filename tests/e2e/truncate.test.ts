@@ -55,6 +55,23 @@ describe("--on-truncate", () => {
     expect(stderr).toContain("--on-truncate rebuild");
   });
 
+  test("rebuild says why it cannot, where events have no place in PostgreSQL's log", async () => {
+    const unplacedTruncate = { key: null, value: '{"op":"t","source":{},"ts_ms":1}', partition: 0 };
+    const { value, ...rest } = row("b", 0, 0);
+    const unplacedRow = { ...rest, value: value?.replace('{"lsn":0}', "{}") ?? null };
+    for (const records of [
+      [row("a", 10, 0), unplacedTruncate],
+      [truncate(30, 0), row("a", 40, 0), unplacedRow],
+    ]) {
+      const name = uniqueName("unplaced");
+      await seedTopic(name, records, 1);
+      const result = await sync(name, "--topic", name, "--on-truncate", "rebuild");
+      expect(result.exitCode).toBe(1);
+      expect(result.stderr).toContain("TRUNCATE_UNPLACED");
+      expect(result.stderr).toContain("has no source.lsn");
+    }
+  });
+
   test("ignore goes on and keeps what was there", async () => {
     const index = uniqueName("ignore");
     const { exitCode, stdout } = await sync(index, "--on-truncate", "ignore");

@@ -105,6 +105,8 @@ class JsonlSource implements Source {
     }
     const start = parsePosition(saved);
     const prefix = await checkPrefix(this.#open(), start, stop);
+    const { log } = this.#options.observer;
+    if (start.line > 0) log.info(`Going on in ${this.#open().name} behind line ${start.line}`);
     const isInsideLine = !endsLine(prefix);
     const linesBefore = start.line - (isInsideLine ? 1 : 0);
     return {
