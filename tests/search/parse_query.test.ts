@@ -18,8 +18,7 @@ function shown(expression: Expression | undefined): string {
     }
     case "not":
       return `not ${shown(expression.part)}`;
-    case "all":
-    case "any":
+    default:
       return `${expression.kind}(${expression.parts.map(shown).join(", ")})`;
   }
 }
@@ -53,7 +52,7 @@ describe("parseQuery()", () => {
     ["host:x env:prod k8s-cluster:eu-1", "/host:x env:prod k8s-cluster:eu-1/"],
     ["https://a.example:8443/v1/x?y=1", "/https://a.example:8443/v1/x?y=1/"],
     ["10.1.2.3:80", "/10.1.2.3:80/"],
-    ["/v1/{id}/name:x", "/\/v1/{id}/name:x/"],
+    ["/v1/{id}/name:x", "//v1/{id}/name:x/"],
     ["Name:x", "/Name:x/"],
     ["@:x labels.:x", "/@:x labels.:x/"],
     ['"open', '/"open/'],
