@@ -45,7 +45,7 @@ describe("entityDocument() takes", () => {
 
   test("second names and methods, of the types that have them", () => {
     const object = { name: "n", custom_id: "c", instance_name: "i", prefix: "p", methods: ["GET"] };
-    const extraOf = (type: string) => {
+    const extraOf = (type: string): object => {
       const { document } = documentOf(object, `c/cp/o/${type}/id`);
       const { custom_id, instance_name, prefix, methods } = document;
       return { custom_id, instance_name, prefix, methods };

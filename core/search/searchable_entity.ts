@@ -1,0 +1,127 @@
+import type { EntityDocument } from "../konnect/entity_document.ts";
+import { foldDigraphs, foldText, squeeze } from "./fold.ts";
+import { hostLabels } from "./hosts.ts";
+import { type Path, parsePath } from "./paths.ts";
+import { splitWords, type Word } from "./words.ts";
+
+/** A value of a document, prepared for being compared. */
+export interface SearchableText {
+  /** The member of the document that it stands in. */
+  readonly field: string;
+  /** As it stands there. */
+  readonly text: string;
+  readonly folded: string;
+  /** Folded, without separators; a second one where umlauts can be spelled out. */
+  readonly squeezed: readonly string[];
+  readonly words: readonly Word[];
+}
+
+export interface SearchableHost extends SearchableText {
+  readonly labels: readonly string[];
+}
+
+export interface SearchablePath extends SearchableText {
+  readonly path: Path;
+}
+
+/** `k=v`, `k:v`, or a bare tag. */
+export interface SearchableLabel extends SearchableText {
+  /** Where its value begins, in words: 0 for a bare tag. */
+  readonly valueAt: number;
+}
+
+/** An entity, prepared for being compared with many queries. */
+export interface SearchableEntity {
+  readonly key: string;
+  readonly document: EntityDocument;
+  /** The name first, then the second names. */
+  readonly names: readonly SearchableText[];
+  /** Hosts, and names that are hosts. */
+  readonly hosts: readonly SearchableHost[];
+  readonly paths: readonly SearchablePath[];
+  readonly labels: readonly SearchableLabel[];
+  /** What is found only beside a word of the name, or by itself: methods, version, description. */
+  readonly others: readonly SearchableText[];
+}
+
+/** Values of one field that are looked at. */
+const VALUES_MAX_COUNT = 64;
+/** Characters of a value that are looked at. */
+const VALUE_MAX_LENGTH = 1_024;
+
+/** Prepares an entity. */
+export function searchableEntity(key: string, document: EntityDocument): SearchableEntity {
+  const names = namesOf(document);
+  const hosts = (document.hosts ?? []).slice(0, VALUES_MAX_COUNT).map((text) => ({
+    field: "hosts",
+    text,
+  }));
+  const labels = [...valuesOf(document, "labels"), ...valuesOf(document, "tags")];
+  return {
+    key,
+    document,
+    names,
+    hosts: [
+      ...hosts.map(({ field, text }) => hostOf(searchableText(field, text))),
+      ...names.filter(({ text }) => text.includes(".")).map(hostOf),
+    ],
+    paths: valuesOf(document, "paths").map((text) => ({ ...text, path: parsePath(text.text) })),
+    labels: labels.map((text) => ({ ...text, valueAt: valueAt(text) })),
+    others: [
+      ...valuesOf(document, "methods"),
+      ...valuesOf(document, "protocols"),
+      ...singleOf("version", document.version),
+      ...singleOf("description", document.description),
+    ],
+  };
+}
+
+/** What a person calls an entity, the most usual first. */
+export function namesOf(document: EntityDocument): readonly SearchableText[] {
+  const { name, instance_name, custom_id, prefix } = document;
+  const texts = [
+    ...singleOf("name", name),
+    ...singleOf("instance_name", instance_name),
+    ...singleOf("custom_id", custom_id),
+    ...singleOf("prefix", prefix),
+  ];
+  return texts.filter(
+    ({ text }, index) => texts.findIndex((other) => other.text === text) === index,
+  );
+}
+
+/** Prepares one value. */
+export function searchableText(field: string, value: string): SearchableText {
+  const text = value.length > VALUE_MAX_LENGTH ? value.slice(0, VALUE_MAX_LENGTH) : value;
+  const folded = foldText(text);
+  const digraphs = foldDigraphs(text);
+  const squeezed = squeeze(folded);
+  return {
+    field,
+    text,
+    folded,
+    squeezed: digraphs === undefined ? [squeezed] : [squeezed, squeeze(digraphs)],
+    words: splitWords(text),
+  };
+}
+
+type ListField = "labels" | "tags" | "paths" | "methods" | "protocols";
+
+function valuesOf(document: EntityDocument, field: ListField): readonly SearchableText[] {
+  const values = document[field] ?? [];
+  return values.slice(0, VALUES_MAX_COUNT).map((text) => searchableText(field, text));
+}
+
+function singleOf(field: string, text: string | undefined): readonly SearchableText[] {
+  return text === undefined ? [] : [searchableText(field, text)];
+}
+
+function hostOf(text: SearchableText): SearchableHost {
+  return { ...text, labels: hostLabels(text.folded) };
+}
+
+/** Tags hold pairs as well: `env:prod`, `env=prod`. */
+function valueAt({ text, words }: SearchableText): number {
+  const end = text.search(/[=:]/);
+  return end < 0 ? 0 : words.findIndex(({ start }) => start > end);
+}
