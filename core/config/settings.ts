@@ -34,7 +34,11 @@ export interface Setting<Value> {
  */
 export const SETTINGS = {
   from: optional(text, "URL", "where events come from: FILE, -, kafka:TOPIC"),
-  to: optional(text, "URL", "where events go to: FILE, -, kafka:TOPIC, opensearch:INDEX"),
+  to: optional(
+    text,
+    "URL",
+    "where events go to: FILE, -, kafka:TOPIC, opensearch:INDEX, sqlite:FILE",
+  ),
   brokers: withDefault(brokers, "HOST:PORT,...", "Kafka brokers to begin with", "localhost:9092"),
   topic: withDefault(topics, "NAME", "Kafka topic; sync reads several: a,b", "cdc-events"),
   partitions: optional(count(1), "N", "partitions of a topic that konn makes (default: 3)"),

@@ -133,6 +133,15 @@ const OPENSEARCH: Connector = {
   unit: "events",
 };
 
+const SQLITE: Connector = {
+  sink: async ({ name }, options) => {
+    const { createSqliteSink } = await import("./sqlite/indexer.ts");
+    return createSqliteSink({ ...options, path: name });
+  },
+  resumable: true,
+  unit: "events",
+};
+
 /** Counts what an index would be given. */
 const DRY_RUN: Connector = {
   sink: async (_url, { onTruncate = "halt", skipTypes }) => {
@@ -150,6 +159,7 @@ const CONNECTORS: Readonly<Record<string, Connector>> = {
   kafka: KAFKA,
   opensearch: OPENSEARCH,
   opensearchs: OPENSEARCH,
+  sqlite: SQLITE,
   "dry-run": DRY_RUN,
 };
 
@@ -253,7 +263,7 @@ function cannotBe(verb: string, scheme: string): KonnError {
     {
       code: "CONNECTOR_ONE_WAY",
       kind: "usage",
-      hint: "Sources: FILE, -, kafka:TOPIC. Sinks: FILE, -, kafka:TOPIC, opensearch:INDEX.",
+      hint: "Sources: FILE, -, kafka:TOPIC. Sinks: FILE, -, kafka:TOPIC, opensearch:INDEX, sqlite:FILE.",
     },
   );
 }

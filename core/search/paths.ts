@@ -1,3 +1,4 @@
+import { allowedEdits, editDistance } from "./edit_distance.ts";
 import { foldText } from "./fold.ts";
 
 /** A path or a path template, by its segments. */
@@ -68,6 +69,21 @@ export function matchPath(asked: Path, path: Path): PathMatch | undefined {
   }
   const isBelow = length > path.segments.length && isRunAt(path, asked, 0, isFitOf);
   return isBelow && path.segments.length > 0 ? "below" : undefined;
+}
+
+/** Edits in the segments of two paths of one length; more than `max` is `max + 1`. */
+export function pathEdits(asked: Path, path: Path, max: number): number {
+  if (asked.segments.length !== path.segments.length) return max + 1;
+  let edits = 0;
+  for (const [index, segment] of asked.segments.entries()) {
+    const other = path.segments[index] ?? "";
+    if (segment === other) continue;
+    const isLiteral = segment !== PARAMETER && other !== PARAMETER;
+    const segmentMax = Math.min(max, allowedEdits(segment.length));
+    edits += isLiteral ? editDistance(segment, other, segmentMax) : max + 1;
+    if (edits > max) return max + 1;
+  }
+  return edits;
 }
 
 type SegmentTest = (asked: string, segment: string) => boolean;

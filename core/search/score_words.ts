@@ -1,8 +1,8 @@
 import { editDistance, prefixDistance } from "./edit_distance.ts";
 import { matchHost } from "./hosts.ts";
 import { alignWords, type Alignment, WordMatcher } from "./match_words.ts";
-import { literalCount, matchPath } from "./paths.ts";
-import type { SearchableEntity, SearchableText } from "./searchable_entity.ts";
+import { literalCount, matchPath, pathEdits } from "./paths.ts";
+import type { SearchableEntity, SearchablePath, SearchableText } from "./searchable_entity.ts";
 import { EDIT_COST, type Tier, TIERS } from "./tiers.ts";
 import { isSameType } from "./type_names.ts";
 import type { WordsQuery } from "./words_query.ts";
@@ -19,6 +19,9 @@ export interface Ranking {
 
 /** Second names count a little less than the first. */
 const SECOND_NAME_COST = 2;
+/** Who begins with a slash means a path, unless it is a name as a whole. */
+const SLASH_COST = 150;
+const SLASH_GAIN = -30;
 /** What word order takes off. */
 const ORDER_COST = { contiguous: 0, in_order: 12, any_order: 24 } as const;
 /** What a word that is only begun, or another form, takes off at most. */
@@ -59,11 +62,11 @@ export class WordsScorer {
     keep(this.#id(entity));
     keep(this.#host(entity));
     keep(this.#path(entity));
-    keep(this.#label(entity));
     keep(this.#typedName(entity));
-    const best = bestOf(found);
-    // The rest is worth less than any of these, and dearer to find out.
-    if (best && best.score >= TIERS.id_start) return best;
+    // What follows is worth less, and dearer to find out.
+    if ((bestOf(found)?.score ?? 0) > TIERS.label) return bestOf(found);
+    keep(this.#label(entity));
+    if ((bestOf(found)?.score ?? 0) >= TIERS.id_start) return bestOf(found);
     keep(this.#fieldWords(entity));
     keep(this.#acrossFields(entity));
     keep(this.#insideWord(entity));
@@ -74,13 +77,15 @@ export class WordsScorer {
     const query = this.#query;
     if (query.folded === name.folded) return ranking("exact_name", name);
     if (query.squeezed.some((text) => text !== "" && name.squeezed.includes(text))) {
-      return ranking("joined_name", name);
+      const isPath = query.folded.startsWith("/");
+      return ranking("joined_name", name, { gain: isPath ? SLASH_GAIN : 0 });
     }
-    return bestOf([
+    const found = bestOf([
       this.#nameWords(name),
       this.#squeezedName(name),
       this.#nameAmongWords(name, entity),
     ]);
+    return withCost(found, query.folded.startsWith("/") ? SLASH_COST : 0);
   }
 
   /** By its words: all of them, in whatever order, each perhaps only begun or with a typo. */
@@ -231,12 +236,10 @@ export class WordsScorer {
     );
   }
 
-  #pathTypo(path: SearchableText): Ranking | undefined {
-    const { editsMax, folded } = this.#query;
-    const edits = editDistance(folded, path.folded, Math.min(editsMax, 1));
-    return edits <= Math.min(editsMax, 1)
-      ? ranking("path_typo", path, { edits, gain: EDIT_COST })
-      : undefined;
+  #pathTypo(path: SearchablePath): Ranking | undefined {
+    const asked = this.#query.path?.path;
+    if (!asked || pathEdits(asked, path.path, 1) > 1) return undefined;
+    return ranking("path_typo", path, { edits: 1, gain: EDIT_COST });
   }
 
   #label({ labels }: SearchableEntity): Ranking | undefined {

@@ -30,50 +30,68 @@ export interface SearchableLabel extends SearchableText {
   readonly valueAt: number;
 }
 
-/** An entity, prepared for being compared with many queries. */
-export interface SearchableEntity {
-  readonly key: string;
-  readonly document: EntityDocument;
-  /** The name first, then the second names. */
-  readonly names: readonly SearchableText[];
-  /** Hosts, and names that are hosts. */
-  readonly hosts: readonly SearchableHost[];
-  readonly paths: readonly SearchablePath[];
-  readonly labels: readonly SearchableLabel[];
-  /** What is found only beside a word of the name, or by itself: methods, version, description. */
-  readonly others: readonly SearchableText[];
-}
-
 /** Values of one field that are looked at. */
 const VALUES_MAX_COUNT = 64;
 /** Characters of a value that are looked at. */
 const VALUE_MAX_LENGTH = 1_024;
 
-/** Prepares an entity. */
-export function searchableEntity(key: string, document: EntityDocument): SearchableEntity {
-  const names = namesOf(document);
-  const hosts = (document.hosts ?? []).slice(0, VALUES_MAX_COUNT).map((text) => ({
-    field: "hosts",
-    text,
-  }));
-  const labels = [...valuesOf(document, "labels"), ...valuesOf(document, "tags")];
-  return {
-    key,
-    document,
-    names,
-    hosts: [
-      ...hosts.map(({ field, text }) => hostOf(searchableText(field, text))),
-      ...names.filter(({ text }) => text.includes(".")).map(hostOf),
-    ],
-    paths: valuesOf(document, "paths").map((text) => ({ ...text, path: parsePath(text.text) })),
-    labels: labels.map((text) => ({ ...text, valueAt: valueAt(text) })),
-    others: [
-      ...valuesOf(document, "methods"),
-      ...valuesOf(document, "protocols"),
-      ...singleOf("version", document.version),
-      ...singleOf("description", document.description),
-    ],
-  };
+/**
+ * An entity, prepared for being compared with many queries. Each kind of field is prepared when it
+ * is first asked for: most candidates are decided on by their names.
+ */
+export class SearchableEntity {
+  readonly key: string;
+  readonly document: EntityDocument;
+  /** The name first, then the second names. */
+  readonly names: readonly SearchableText[];
+  #hosts: readonly SearchableHost[] | undefined;
+  #paths: readonly SearchablePath[] | undefined;
+  #labels: readonly SearchableLabel[] | undefined;
+  #others: readonly SearchableText[] | undefined;
+
+  constructor(key: string, document: EntityDocument) {
+    this.key = key;
+    this.document = document;
+    this.names = namesOf(document);
+  }
+
+  /** Hosts, and names that are hosts. */
+  get hosts(): readonly SearchableHost[] {
+    this.#hosts ??= [
+      ...valuesOf(this.document, "hosts"),
+      ...this.names.filter(({ text }) => text.includes(".")),
+    ].map((text) => ({ ...text, labels: hostLabels(text.folded) }));
+    return this.#hosts;
+  }
+
+  get paths(): readonly SearchablePath[] {
+    this.#paths ??= valuesOf(this.document, "paths").map((text) => ({
+      ...text,
+      path: parsePath(text.text),
+    }));
+    return this.#paths;
+  }
+
+  /** Labels and tags. */
+  get labels(): readonly SearchableLabel[] {
+    const texts = (): readonly SearchableText[] => [
+      ...valuesOf(this.document, "labels"),
+      ...valuesOf(this.document, "tags"),
+    ];
+    this.#labels ??= texts().map((text) => ({ ...text, valueAt: valueAt(text) }));
+    return this.#labels;
+  }
+
+  /** What is found only beside a word of the name, or by itself: methods, version, description. */
+  get others(): readonly SearchableText[] {
+    this.#others ??= [
+      ...valuesOf(this.document, "methods"),
+      ...valuesOf(this.document, "protocols"),
+      ...singleOf("version", this.document.version),
+      ...singleOf("description", this.document.description),
+    ];
+    return this.#others;
+  }
 }
 
 /** What a person calls an entity, the most usual first. */
@@ -105,7 +123,7 @@ export function searchableText(field: string, value: string): SearchableText {
   };
 }
 
-type ListField = "labels" | "tags" | "paths" | "methods" | "protocols";
+type ListField = "hosts" | "labels" | "tags" | "paths" | "methods" | "protocols";
 
 function valuesOf(document: EntityDocument, field: ListField): readonly SearchableText[] {
   const values = document[field] ?? [];
@@ -114,10 +132,6 @@ function valuesOf(document: EntityDocument, field: ListField): readonly Searchab
 
 function singleOf(field: string, text: string | undefined): readonly SearchableText[] {
   return text === undefined ? [] : [searchableText(field, text)];
-}
-
-function hostOf(text: SearchableText): SearchableHost {
-  return { ...text, labels: hostLabels(text.folded) };
 }
 
 /** Tags hold pairs as well: `env:prod`, `env=prod`. */

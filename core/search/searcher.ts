@@ -15,8 +15,13 @@ export interface SearchRequest {
   readonly query: Query;
   /** Types as the entities have them, or as Konnect calls them: `node` and `data_plane`. */
   readonly types?: readonly string[] | undefined;
-  /** Ids of control planes. Facets, total and suggestions stay within them too: it is a fence. */
+  /** Ids of control planes. */
   readonly controlPlanes?: readonly string[] | undefined;
+  /**
+   * Ids of control planes outside of which nothing exists for the asker: hits, total and all facets
+   * stay within them, whatever the filters say. An empty list fences nothing in.
+   */
+  readonly fence?: readonly string[] | undefined;
   /** Hits on a page, 1 to {@link PAGE_MAX_SIZE}. 0: counts alone. */
   readonly size: number;
   /** `next` of the page before. It fits the same query and filters only. */
@@ -71,7 +76,7 @@ export interface FacetCount {
 
 /**
  * Counts over everything that matches, not only this page. Each facet leaves its own filter out of
- * account, so that the other choices keep their counts; control planes behind a fence do not.
+ * account, so that the other choices keep their counts; the fence holds for all.
  */
 export interface SearchFacets {
   readonly types: readonly FacetCount[];
@@ -111,7 +116,7 @@ export interface Searcher extends AsyncDisposable {
 
   search(request: SearchRequest, signal?: AbortSignal): Promise<SearchResult>;
 
-  /** The entity of an event's key. Filters do not apply: whoever fences checks `control_plane`. */
+  /** The entity of an event's key. No fence applies: whoever has one checks `control_plane`. */
   get(key: string, signal?: AbortSignal): Promise<IndexedEntity | undefined>;
 
   /**
