@@ -61,6 +61,8 @@ export const TIERS = {
   inside_word: 440,
   /** Another entity refers to the id. */
   reference: 400,
+  /** It fulfils a condition that says nothing about how well. */
+  filter: 100,
 } as const;
 
 export type Tier = keyof typeof TIERS;

@@ -1,0 +1,312 @@
+import { splitWords } from "../../search/words.ts";
+import type { Expression, Term, TermField } from "../../search/query.ts";
+import { typeSpellings } from "../../search/type_names.ts";
+import { foldText, squeeze } from "../../search/fold.ts";
+import { PARAMETER } from "../../search/paths.ts";
+import { type QueryWord, type WordsQuery, wordsQuery } from "../../search/words_query.ts";
+import type { Catalog, SlotFilter } from "./catalog.ts";
+import { typeMark } from "./indexed_words.ts";
+import { allOf, anyWord, type Column, type MatchExpression, oneOf } from "./match_expression.ts";
+import type { Vocabulary } from "./vocabulary.ts";
+
+/** How hard it is looked: each step is dearer than the one before, and finds what is worth less. */
+export type Effort = "strict" | "fuzzy" | "inside";
+
+/** Entities that may match, by slot, in the order in which they should be looked at. */
+export interface Candidates {
+  readonly slots: ReadonlySet<number>;
+  /** False where there are more of them. */
+  readonly isComplete: boolean;
+}
+
+/** What candidates are found with. */
+export interface CandidateSources {
+  readonly catalog: Catalog;
+  readonly vocabulary: Vocabulary;
+  /** Entities with ids above none, at most so many, in the order of their ids. */
+  readonly match: (expression: MatchExpression, limit: number) => readonly number[];
+}
+
+/** Rows that one expression may yield. */
+const ROWS_MAX_COUNT = 5_000;
+/** Entities of one source that are looked at before the rest of any. */
+const FIRST_COUNT = 100;
+const NAME_AND_REST: readonly Column[] = ["name", "rest"];
+const INSIDE_MIN_LENGTH = 3;
+/** Words of a query that are combined to names. */
+const COMBINED_WORDS_MAX_COUNT = 8;
+
+/** Finds the entities that an expression may match. */
+export class CandidateFinder {
+  readonly #sources: CandidateSources;
+  readonly #filter: SlotFilter;
+  /** What FTS5 is to hold to as well: filters by type and control plane. */
+  readonly #condition: MatchExpression | undefined;
+  /** The best of each source, and then what is left of them. */
+  readonly #first = new Set<number>();
+  readonly #rest = new Set<number>();
+  #isComplete = true;
+
+  constructor(
+    sources: CandidateSources,
+    { filter, condition }: { filter: SlotFilter; condition: MatchExpression | undefined },
+  ) {
+    this.#sources = sources;
+    this.#filter = filter;
+    this.#condition = condition;
+  }
+
+  get found(): Candidates {
+    return { slots: new Set([...this.#first, ...this.#rest]), isComplete: this.#isComplete };
+  }
+
+  /** Adds what the expression may match, looked for so hard. */
+  find(expression: Expression | undefined, effort: Effort): void {
+    this.#find(expression, effort, this.#condition);
+  }
+
+  #find(
+    expression: Expression | undefined,
+    effort: Effort,
+    condition: MatchExpression | undefined,
+  ): void {
+    if (expression === undefined) return this.#everything(condition);
+    switch (expression.kind) {
+      case "words":
+        return this.#words(wordsQuery(expression.text), effort, condition);
+      case "term":
+        return this.#term(expression, condition);
+      case "not":
+        return this.#everything(condition);
+      case "any":
+        for (const part of expression.parts) this.#find(part, effort, condition);
+        return;
+      case "all": {
+        const words = expression.parts.find(({ kind }) => kind === "words" || kind === "any");
+        const others = expression.parts.filter((part) => part !== words);
+        const narrowed = allOf([condition, ...others.map((part) => this.#conditionOf(part))]);
+        if (words) return this.#find(words, effort, narrowed);
+        const names = others.find((part) => part.kind === "term" && narrowed === condition);
+        if (names) return this.#find(names, effort, condition);
+        return this.#everything(narrowed);
+      }
+    }
+  }
+
+  /** What FTS5 knows of an expression: all that match fulfil it. Undefined for nothing. */
+  #conditionOf(expression: Expression): MatchExpression | undefined {
+    switch (expression.kind) {
+      case "term":
+        return this.#termCondition(expression);
+      case "all":
+        return allOf(expression.parts.map((part) => this.#conditionOf(part)));
+      case "any":
+        return oneOf(expression.parts.map((part) => this.#conditionOf(part)));
+      default:
+        return undefined;
+    }
+  }
+
+  #termCondition({ field, pattern }: Term): MatchExpression | undefined {
+    const { isOpenAtStart, isOpenAtEnd, text } = pattern;
+    if (field.name === "type") {
+      if (isOpenAtStart || isOpenAtEnd) return undefined;
+      return typeCondition(text.split(",").map((type) => type.trim()));
+    }
+    const columns = columnsOf(field);
+    if (!columns) return undefined;
+    const words = splitWords(text);
+    const [first, last] = [words[0], words.at(-1)];
+    return allOf(
+      words.map((word) => {
+        const { vocabulary } = this.#sources;
+        const isPart = isOpenAtStart && word === first && word.start === 0;
+        if (isPart) {
+          return anyWord(vocabulary.holding(word.text), undefined, columns) ?? undefined;
+        }
+        const isOpen = word === last && !pattern.isQuoted && field.name !== "label";
+        if (isOpen || (isOpenAtEnd && word === last)) {
+          return anyWord([word.text], word.text, columns);
+        }
+        return anyWord([word.text], undefined, columns);
+      }),
+    );
+  }
+
+  #term(term: Term, condition: MatchExpression | undefined): void {
+    const { field, pattern } = term;
+    const { catalog } = this.#sources;
+    const text = squeeze(foldText(pattern.text));
+    if (field.name === "id" || field.name === "any") {
+      const id = pattern.text.toLowerCase().split("/").at(-1) ?? "";
+      if (id.length >= 4) this.#add(catalog.withIdHead(id, this.#filter));
+    }
+    if ((field.name === "name" || field.name === "any") && text !== "") {
+      const { whole, beginnings } = catalog.beginningWith(text, this.#filter);
+      this.#add(whole);
+      this.#add(this.#shortest(beginnings));
+      if (pattern.isOpenAtStart) this.#add(catalog.holding(text, this.#filter));
+    }
+    const own = this.#termCondition(term);
+    const isSearched = own !== undefined || field.name === "attribute" || text === "";
+    if (field.name === "id" && !pattern.isOpenAtStart) return;
+    if (isSearched || pattern.isOpenAtStart) this.#everything(allOf([condition, own]));
+  }
+
+  #words(query: WordsQuery, effort: Effort, condition: MatchExpression | undefined): void {
+    if (query.words.length === 0) return;
+    if (effort === "strict") this.#strict(query, condition);
+    else if (effort === "fuzzy") this.#fuzzy(query, condition);
+    else this.#inside(query, condition);
+  }
+
+  #strict(query: WordsQuery, condition: MatchExpression | undefined): void {
+    const { catalog, vocabulary } = this.#sources;
+    const named = query.squeezed.map((text) => catalog.beginningWith(text, this.#filter));
+    for (const { whole } of named) this.#add(whole);
+    if (query.id !== undefined) {
+      this.#add(catalog.withIdHead(query.id.split("/").at(-1) ?? "", this.#filter));
+    }
+    const meanings = query.words.map((word) => vocabulary.strict(word));
+    for (const { words, types } of query.typed) {
+      const typed = allOf(words.map((word) => wordCondition(vocabulary.strict(word), ["name"])));
+      this.#matching(allOf([typed, typeCondition(types), condition]));
+    }
+    for (const { beginnings } of named) this.#add(this.#shortest(beginnings));
+    for (const columns of [["name"], NAME_AND_REST] as const) {
+      this.#matching(
+        allOf([...meanings.map((meaning) => wordCondition(meaning, columns)), condition]),
+      );
+    }
+    this.#paths(query, (word) => vocabulary.strict(word), condition);
+  }
+
+  #fuzzy(query: WordsQuery, condition: MatchExpression | undefined): void {
+    const { catalog, vocabulary } = this.#sources;
+    if (query.editsMax > 0) {
+      const near = query.squeezed.map((text) =>
+        catalog.near(text, { editsMax: query.editsMax, filter: this.#filter }),
+      );
+      for (const edits of [0, 1, 2, 3]) {
+        for (const { whole, beginnings } of near) {
+          this.#add(whole[edits] ?? []);
+          this.#add(this.#shortest(beginnings[edits] ?? []));
+        }
+      }
+    }
+    const fuzzy = new Map(query.words.map((word) => [word.text, vocabulary.fuzzy(word)]));
+    const meaningOf = (word: QueryWord) => fuzzy.get(word.text) ?? vocabulary.fuzzy(word);
+    for (const { words, types } of query.typed) {
+      const typed = allOf(words.map((word) => wordCondition(meaningOf(word), ["name"])));
+      this.#matching(allOf([typed, typeCondition(types), condition]));
+    }
+    for (const columns of [["name"], NAME_AND_REST] as const) {
+      this.#matching(
+        allOf([...query.words.map((word) => wordCondition(meaningOf(word), columns)), condition]),
+      );
+    }
+    this.#paths(query, meaningOf, condition);
+    this.#add(catalog.amongst(partsOf(query), this.#filter));
+  }
+
+  #inside(query: WordsQuery, condition: MatchExpression | undefined): void {
+    const [text = ""] = query.squeezed;
+    if (text.length < INSIDE_MIN_LENGTH) return;
+    const { catalog, vocabulary } = this.#sources;
+    this.#add(catalog.holding(text, this.#filter));
+    this.#matching(allOf([anyWord(vocabulary.holding(text), undefined, NAME_AND_REST), condition]));
+  }
+
+  /**
+   * Routes that a path may be of. A segment of a concrete path may be a parameter of the template,
+   * so each of them is left out once.
+   */
+  #paths(
+    query: WordsQuery,
+    meaningOf: (word: QueryWord) => { words: readonly string[]; prefix: string | undefined },
+    condition: MatchExpression | undefined,
+  ): void {
+    const { path } = query;
+    if (!path) return;
+    const literals = path.path.segments.filter((segment) => !segment.includes(PARAMETER));
+    const segments = literals.map((segment) =>
+      allOf(wordsQuery(segment).words.map((word) => wordCondition(meaningOf(word), NAME_AND_REST))),
+    );
+    const host = allOf(
+      path.hostLabels.flatMap((label) =>
+        wordsQuery(label).words.map((word) => anyWord([word.text], undefined, NAME_AND_REST)),
+      ),
+    );
+    const hosts = host === undefined ? [undefined] : [host, undefined];
+    for (const ofHost of hosts) {
+      this.#matching(allOf([...segments, ofHost, condition]));
+      if (segments.length < 2) continue;
+      for (const left of segments) {
+        this.#matching(allOf([...segments.filter((part) => part !== left), ofHost, condition]));
+      }
+    }
+  }
+
+  #everything(condition: MatchExpression | undefined): void {
+    if (condition !== undefined) return this.#matching(condition);
+    this.#add(this.#shortest(this.#sources.catalog.all(this.#filter)));
+  }
+
+  #matching(expression: MatchExpression | undefined): void {
+    if (expression === undefined) return;
+    const { catalog, match } = this.#sources;
+    const ids = match(expression, ROWS_MAX_COUNT);
+    if (ids.length === ROWS_MAX_COUNT) this.#isComplete = false;
+    const slots: number[] = [];
+    for (const id of ids) {
+      const slot = catalog.slotOf(id);
+      if (slot !== undefined && catalog.passes(slot, this.#filter)) slots.push(slot);
+    }
+    this.#add(this.#shortest(slots));
+  }
+
+  #add(slots: readonly number[]): void {
+    for (const [index, slot] of slots.entries()) {
+      (index < FIRST_COUNT ? this.#first : this.#rest).add(slot);
+    }
+  }
+
+  /** The shorter name first. By counting, since there may be a million of them. */
+  #shortest(slots: readonly number[]): readonly number[] {
+    const { catalog } = this.#sources;
+    const byLength: number[][] = [];
+    for (const slot of slots) (byLength[catalog.nameLengthOf(slot)] ??= []).push(slot);
+    return byLength.flat();
+  }
+}
+
+/** Marks of the types that are meant, under whatever name. */
+export function typeCondition(types: readonly string[]): MatchExpression | undefined {
+  const marks = types.flatMap((type) => typeSpellings(type)).map(typeMark);
+  return anyWord([...new Set(marks)], undefined, ["kind"]);
+}
+
+function wordCondition(
+  { words, prefix }: { words: readonly string[]; prefix: string | undefined },
+  columns: readonly Column[],
+): MatchExpression | undefined {
+  return anyWord(words, prefix, columns);
+}
+
+function columnsOf({ name }: TermField): readonly Column[] | undefined {
+  if (name === "name") return ["name"];
+  if (name === "label" || name === "description") return ["rest"];
+  return name === "any" ? NAME_AND_REST : undefined;
+}
+
+/** Names that the query may hold beside words that nothing has: each run of its words. */
+function partsOf({ words }: WordsQuery): readonly string[] {
+  const texts = words.slice(0, COMBINED_WORDS_MAX_COUNT).map(({ text }) => text);
+  const parts: string[] = [];
+  for (let start = 0; start < texts.length; start += 1) {
+    for (let end = start + 1; end <= texts.length; end += 1) {
+      if (end - start < words.length) parts.push(texts.slice(start, end).join(""));
+    }
+  }
+  return parts;
+}
