@@ -1,10 +1,10 @@
-import { EDIT_COST, TIERS } from "./tiers.ts";
+import { editsCost, TIERS } from "./tiers.ts";
 import type { Ranking } from "./score_words.ts";
 
 /** Why a hit ranks where it does, for a person. */
 export function explanationOf({ tier, score, field, match, edits }: Ranking): readonly string[] {
   const base = TIERS[tier];
-  const ofEdits = -EDIT_COST * edits;
+  const ofEdits = -editsCost(edits);
   const rest = score - base - ofEdits;
   return [
     `${tier} in ${field} ${JSON.stringify(match)}: ${base}`,

@@ -14,6 +14,7 @@ export interface WordMatch {
   readonly length: number;
 }
 
+const SYNONYM_COST = 0.15;
 /** Shorter words are not the beginning of a typo: they would be of any. */
 const PREFIX_TYPO_MIN_LENGTH = 4;
 
@@ -56,7 +57,7 @@ function best(asked: QueryWord, { text, digraph }: Word): WordMatch | undefined 
 function compare(typed: string, word: string, { editsMax }: QueryWord): WordMatch | undefined {
   if (typed === word) return { kind: "exact", edits: 0, cost: 0, length: word.length };
   if (areSynonyms(typed, word)) {
-    return { kind: "synonym", edits: 0, cost: 0.15, length: word.length };
+    return { kind: "synonym", edits: 0, cost: SYNONYM_COST, length: word.length };
   }
   if (word.startsWith(typed)) {
     const cost = 0.25 + 0.5 * (1 - typed.length / word.length);
@@ -80,6 +81,8 @@ export interface Alignment {
   readonly edits: number;
   /** Whether each word is there as a whole: none only begun. */
   readonly isWhole: boolean;
+  /** Whether each word is there as it was typed: none by another form. */
+  readonly isLiteral: boolean;
 }
 
 /** The best way to find all words of the query in a text, or undefined where one is missing. */
@@ -186,6 +189,7 @@ function measure(
   let cost = 0;
   let edits = 0;
   let isWhole = true;
+  let isLiteral = true;
   for (const [index, place] of at.entries()) {
     const word = words[place];
     const match = word && matcher.match(index, word);
@@ -193,6 +197,7 @@ function measure(
     cost += match.cost;
     edits += match.edits;
     if (match.kind === "prefix" || match.kind === "prefix_typo") isWhole = false;
+    if (match.kind === "synonym") isLiteral = false;
   }
-  return { order, at, cost, edits, isWhole };
+  return { order, at, cost, edits, isWhole, isLiteral };
 }

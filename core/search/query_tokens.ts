@@ -20,6 +20,8 @@ const SPACE = /[\s\p{Cc}]+/uy;
 const BARE = /[^\s\p{Cc}]+/uy;
 const OPERATOR = /(AND|OR|NOT)(?![^\s\p{Cc}()])/uy;
 const SELECTOR = /(?:(type|id|name|description)|labels?\.([^\s\p{Cc}:"]+)|@([A-Za-z_][\w.-]*)):/uy;
+/** The name of a certificate: what it stands for is found by the tail of its labels as well. */
+const WILDCARD_HOST = /^\*\.[^*]+$/u;
 /** A query in which parentheses can only group: nobody writes operators in a name. */
 const GROUPING =
   /(?:^|[\s(])(?:AND|OR|NOT)(?=[\s()])|(?:^|[\s(])(?:type|id|name|description|labels?\.[^\s:"]+|@\w+):/u;
@@ -109,7 +111,7 @@ function bareToken(text: string, start: number, groups: ReadonlySet<number>): To
   const span = { start, end: bareEnd(text, start, groups) };
   const word = text.slice(start, span.end);
   const pattern = wildcardPattern(word);
-  const isWildcard = pattern.isOpenAtStart || pattern.isOpenAtEnd;
+  const isWildcard = (pattern.isOpenAtStart || pattern.isOpenAtEnd) && !WILDCARD_HOST.test(word);
   if (!isWildcard) return { kind: "word", text: word, span };
   return { kind: "term", field: { name: "any" }, pattern, span };
 }

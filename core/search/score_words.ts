@@ -3,7 +3,7 @@ import { matchHost } from "./hosts.ts";
 import { alignWords, type Alignment, WordMatcher } from "./match_words.ts";
 import { literalCount, matchPath, pathEdits } from "./paths.ts";
 import type { SearchableEntity, SearchablePath, SearchableText } from "./searchable_entity.ts";
-import { EDIT_COST, type Tier, TIERS } from "./tiers.ts";
+import { editsCost, type Tier, TIERS } from "./tiers.ts";
 import { isSameType } from "./type_names.ts";
 import type { WordsQuery } from "./words_query.ts";
 
@@ -22,10 +22,15 @@ const SECOND_NAME_COST = 2;
 /** Who begins with a slash means a path, unless it is a name as a whole. */
 const SLASH_COST = 150;
 const SLASH_GAIN = -30;
+/** What it adds that no word of the name is left, and that it holds the word for its type. */
+const WHOLE_GAIN = 25;
+const TYPE_IN_NAME_GAIN = 8;
 /** What word order takes off. */
 const ORDER_COST = { contiguous: 0, in_order: 12, any_order: 24 } as const;
 /** What a word that is only begun, or another form, takes off at most. */
 const WORD_COST = 14;
+/** What it takes off that a word is there in another form: more than a shorter name adds. */
+const OTHER_FORM_COST = 10;
 /** What the share of the name that was typed adds at most: the shorter name first. */
 const COVERAGE_GAIN = 6;
 /** Fewer letters are inside too many words. */
@@ -92,21 +97,28 @@ export class WordsScorer {
   #nameWords(name: SearchableText): Ranking | undefined {
     const alignment = alignWords(this.#matcher, name.words);
     if (!alignment) return undefined;
-    const { order, edits, cost, isWhole, at } = alignment;
+    const { order, edits, cost, isWhole, isLiteral, at } = alignment;
     const gain = coverage(this.#query, name);
-    if (edits > 0) return ranking("words_typo", name, { edits, alignment, gain });
     const isAll = this.#matcher.count === name.words.length;
-    if (isAll && isWhole && order === "contiguous") {
-      return ranking("synonym_name", name, { alignment });
+    if (edits > 0) {
+      const wholeGain = isAll && isWhole ? WHOLE_GAIN : 0;
+      return ranking("words_typo", name, { edits, alignment, gain: gain + wholeGain });
     }
-    if (isAll && isWhole) return ranking("same_words", name, { alignment });
+    const isSame = isAll && isWhole && cost === 0;
+    if (isSame) return ranking("same_words", name, { alignment });
+    // A single word in another form is no more than another word.
+    if (isAll && isWhole && this.#matcher.count > 1) {
+      return ranking("synonym_name", name, { alignment: { ...alignment, cost: 0 } });
+    }
     const isBegun = order === "contiguous" && at[0] === 0;
     const last = this.#matcher.count - 1;
     const lastWord = name.words[at[last] ?? 0];
-    const lastCost = (lastWord && this.#matcher.match(last, lastWord)?.cost) ?? 0;
+    const lastMatch = lastWord && this.#matcher.match(last, lastWord);
     // Only the last word of a beginning may be unfinished.
-    if (isBegun && cost - lastCost === 0) return ranking("name_prefix", name, { gain });
-    return ranking("name_words", name, { alignment, gain: gain + (isBegun ? 1 : 0) });
+    const isLastOnly = cost === (lastMatch?.cost ?? 0);
+    if (isBegun && isLiteral && isLastOnly) return ranking("name_prefix", name, { gain });
+    const tier = isLiteral ? "name_words" : "synonym_words";
+    return ranking(tier, name, { alignment, gain: gain + (isBegun ? 1 : 0) });
   }
 
   /** By its letters, whatever separates them. */
@@ -239,7 +251,7 @@ export class WordsScorer {
   #pathTypo(path: SearchablePath): Ranking | undefined {
     const asked = this.#query.path?.path;
     if (!asked || pathEdits(asked, path.path, 1) > 1) return undefined;
-    return ranking("path_typo", path, { edits: 1, gain: EDIT_COST });
+    return ranking("path_typo", path, { edits: 1, gain: editsCost(1) });
   }
 
   #label({ labels }: SearchableEntity): Ranking | undefined {
@@ -266,7 +278,8 @@ export class WordsScorer {
           const alignment = alignWords(matcher, name.words);
           if (!alignment) return undefined;
           const { edits } = alignment;
-          const gain = coverage(this.#query, name);
+          const isInName = alignWords(this.#matcher, name.words) !== undefined;
+          const gain = coverage(this.#query, name) + (isInName ? TYPE_IN_NAME_GAIN : 0);
           return ranking(edits > 0 ? "typed_typo" : "typed_name", name, { alignment, edits, gain });
         });
       }),
@@ -281,7 +294,7 @@ export class WordsScorer {
         if (!alignment) return undefined;
         const { edits } = alignment;
         const cost = index < hosts.length + paths.length ? 0 : 4;
-        return ranking(edits > 0 ? "path_typo" : "field_words", text, {
+        return ranking(edits > 0 ? "field_typo" : "field_words", text, {
           alignment,
           edits,
           gain: -cost,
@@ -385,9 +398,11 @@ function ranking(
   { edits = 0, alignment, gain = 0 }: Details = {},
 ): Ranking {
   const wordsCost = alignment
-    ? ORDER_COST[alignment.order] + WORD_COST * (alignment.cost - alignment.edits)
+    ? ORDER_COST[alignment.order] +
+      WORD_COST * (alignment.cost - alignment.edits) +
+      (alignment.isLiteral ? 0 : OTHER_FORM_COST)
     : 0;
-  const score = TIERS[tier] + gain - wordsCost - EDIT_COST * edits;
+  const score = TIERS[tier] + gain - wordsCost - editsCost(edits);
   return { score, tier, field, match: text, edits };
 }
 

@@ -12,8 +12,6 @@ export const TIERS = {
   exact_url: 950,
   exact_host: 940,
   exact_path: 940,
-  /** The name but for abbreviations, number and spelling. */
-  synonym_name: 920,
   /** The words of the name in another order. */
   same_words: 900,
   /** A concrete path that the template fits. */
@@ -34,8 +32,12 @@ export const TIERS = {
   label_value: 812,
   /** Words further on in the name, or only some of its words. */
   name_words: 780,
+  /** The name but for abbreviations, number and spelling. */
+  synonym_name: 776,
   path_inside: 775,
   host_inside: 770,
+  /** Words of the name, some of them in another form. */
+  synonym_words: 755,
   /** The value of a label or tag, one word. */
   label_word: 720,
   /** A later part of the name, but for separators. */
@@ -53,12 +55,13 @@ export const TIERS = {
   words_typo: 620,
   path_typo: 590,
   across_typo: 560,
+  field_typo: 545,
   /** The route that takes the path: it begins with the route's own. */
   path_below: 520,
-  /** The whole name, among words that nothing holds. */
-  name_among_words: 480,
   /** In the middle of a word. */
   inside_word: 440,
+  /** The whole name, among words that nothing holds. */
+  name_among_words: 410,
   /** Another entity refers to the id. */
   reference: 400,
   /** It fulfils a condition that says nothing about how well. */
@@ -67,5 +70,10 @@ export const TIERS = {
 
 export type Tier = keyof typeof TIERS;
 
-/** What one edit takes off. */
-export const EDIT_COST = 50;
+/**
+ * What edits take off, by their number: a second one more than the first, so that one edit in a
+ * lesser field is better than two in a name.
+ */
+export function editsCost(edits: number): number {
+  return edits * 50 + Math.max(0, edits - 1) * 40;
+}
