@@ -11,14 +11,7 @@ import { createSqliteSink } from "../core/connectors/sqlite/indexer.ts";
 import { createSqliteSearcher } from "../core/connectors/sqlite/searcher.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
 import { TemporaryFolder } from "../tests/fakes/temporary_folder.ts";
-import {
-  type CorpusEntity,
-  evaluate,
-  indexCorpus,
-  type JudgedQuery,
-  type Quality,
-  readLines,
-} from "../tests/search/relevance.ts";
+import { evaluate, indexCorpus, type Quality, readJudged } from "../tests/search/relevance.ts";
 
 const FIXTURES = new URL("../tests/fixtures/search/", import.meta.url);
 
@@ -30,8 +23,7 @@ const { values } = parseArgs({
   },
 });
 
-const corpus = await readLines<CorpusEntity>(values.corpus);
-const queries = await readLines<JudgedQuery>(values.queries);
+const { corpus, queries } = await readJudged(values);
 using folder = new TemporaryFolder();
 const path = folder.file("index.sqlite");
 const startedMs = performance.now();

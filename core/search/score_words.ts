@@ -129,8 +129,10 @@ export class WordsScorer {
     for (const typed of this.#query.squeezed) {
       if (typed === "") continue;
       for (const squeezed of name.squeezed) {
-        if (squeezed.startsWith(typed)) found.push(ranking("joined_prefix", name, { gain }));
-        else if (isAtWord(name, squeezed.indexOf(typed, 1), squeezed)) {
+        if (squeezed.startsWith(typed)) {
+          const isWhole = isAtWord(name, typed.length, squeezed);
+          found.push(ranking(isWhole ? "joined_prefix" : "joined_letters", name, { gain }));
+        } else if (isAtWord(name, squeezed.indexOf(typed, 1), squeezed)) {
           found.push(ranking("joined_inside", name, { gain }));
         }
         if (editsMax === 0) continue;

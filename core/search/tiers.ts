@@ -21,6 +21,7 @@ export const TIERS = {
   typed_name: 875,
   /** The beginning of the name. */
   name_prefix: 860,
+  /** Whole words of its beginning, joined. */
   joined_prefix: 850,
   host_prefix: 840,
   path_prefix: 840,
@@ -36,6 +37,8 @@ export const TIERS = {
   synonym_name: 776,
   path_inside: 775,
   host_inside: 770,
+  /** The beginning of the name by chance: `renderings` of `rendering-svc`. */
+  joined_letters: 758,
   /** Words of the name, some of them in another form. */
   synonym_words: 755,
   /** The value of a label or tag, one word. */

@@ -55,6 +55,24 @@ export interface Answer {
 const PAGE_SIZE = 10;
 const BATCH_EVENTS_COUNT = 2_000;
 
+/** A query as it is stored: relevant entities by key, or by the line of the corpus, from 0. */
+export interface StoredQuery extends Omit<JudgedQuery, "relevant"> {
+  readonly relevant: readonly (string | number)[];
+}
+
+/** A corpus and the queries over it. */
+export async function readJudged(files: { corpus: string | URL; queries: string | URL }) {
+  const corpus = await readLines<CorpusEntity>(files.corpus);
+  const stored = await readLines<StoredQuery>(files.queries);
+  const queries = stored.map((query): JudgedQuery => ({
+    ...query,
+    relevant: query.relevant.map((entity) => {
+      return typeof entity === "string" ? entity : (corpus[entity]?.key ?? "");
+    }),
+  }));
+  return { corpus, queries };
+}
+
 /** The lines of a JSONL file that is compressed, or not. */
 export async function readLines<Line>(path: string | URL): Promise<Line[]> {
   const bytes = await Bun.file(path).bytes();
