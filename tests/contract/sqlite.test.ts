@@ -7,6 +7,10 @@ import { sinkContract } from "./sink_contract.ts";
 
 sinkContract("sqlite", {
   resumable: true,
+  writtenAgain: "once",
+  tombstone: "removes",
+  streamId: "a",
+  keepsReplaced: false,
   undeliverable: (sequence) => seedMessage({ key: "k", value: "not JSON" }, sequence),
   place: () => {
     const folder = new TemporaryFolder();
@@ -14,6 +18,7 @@ sinkContract("sqlite", {
     return Promise.resolve({
       sink: () => createSqliteSink({ path, observer: SILENT_OBSERVER }),
       contents: () => Promise.resolve(liveNames(path)),
+      entriesCount: () => Promise.resolve(liveNames(path).size),
       [Symbol.asyncDispose]: () => {
         folder[Symbol.dispose]();
         return Promise.resolve();

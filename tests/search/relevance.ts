@@ -1,4 +1,4 @@
-import type { Message, Sink } from "../../core/connector/mod.ts";
+import type { LanePosition, Message, Sink } from "../../core/connector/mod.ts";
 import { NO_TIMESTAMP } from "../../core/connector/mod.ts";
 import { parseQuery, type Searcher } from "../../core/search/mod.ts";
 import { batchOf } from "../fakes/memory_source.ts";
@@ -91,11 +91,15 @@ export async function indexCorpus(sink: Sink, corpus: readonly CorpusEntity[]): 
   const { signal } = new AbortController();
   const stream = { address: "file:corpus", identity: { corpus: "1" } };
   await sink.open({ stream, resume: undefined, fromBeginning: false, signal });
+  const lanes = new Map<string, LanePosition>();
   for (let at = 0; at < corpus.length; at += BATCH_EVENTS_COUNT) {
     const events = corpus.slice(at, at + BATCH_EVENTS_COUNT);
     const messages = events.map((entity, index) => messageOf(entity, BigInt(at + index)));
-    await sink.write(batchOf("lane", messages, String(at + events.length)), signal);
+    const batch = batchOf("lane", messages, String(at + events.length));
+    await sink.write(batch, signal);
+    lanes.set(batch.lane, batch);
   }
+  await sink.commit?.(lanes);
   await sink.caughtUp?.(signal);
 }
 

@@ -15,6 +15,8 @@ import { indexedWords, isVocabularyWord } from "./indexed_words.ts";
 const DELTAS_PER_LEVEL_COUNT = 32;
 /** Above it a delta is large enough to stay. */
 const LEVEL_MAX = 3;
+/** Changes of the catalog that are kept in memory until they are written. */
+const DELTA_MAX_COUNT = 20_000;
 /** Words that are remembered. Those beyond are found, but their typos are not. */
 const VOCABULARY_MAX_COUNT = 500_000;
 
@@ -57,29 +59,26 @@ export class GenerationWriter {
     );
     this.#remove = database.query(`DELETE FROM entity_${number} WHERE id = ?`);
     this.#removeWords = database.query(`DELETE FROM words_${number} WHERE rowid = ?`);
-    this.#nextId = 1;
-    this.reload();
-  }
-
-  /** Forgets what a transaction that was rolled back has left in memory. */
-  reload(): void {
-    this.#removed = [];
-    this.#added = [];
-    this.#words = [];
-    this.#vocabulary.clear();
-    const row = this.#database
+    const row = database
       .query<{ next_id: number }, [number]>("SELECT next_id FROM konn_generation WHERE number = ?")
-      .get(this.#number);
+      .get(number);
     this.#nextId = row?.next_id ?? 1;
-    const deltas = this.#database.query<{ delta: Uint8Array }, []>(
-      `SELECT delta FROM catalog_${this.#number} ORDER BY id`,
+    const deltas = database.query<{ delta: Uint8Array }, []>(
+      `SELECT delta FROM catalog_${number} ORDER BY id`,
     );
     for (const { delta } of deltas.iterate()) {
       for (const word of decodeDelta(delta).words) this.#vocabulary.add(word);
     }
   }
 
-  apply({ key, version, document }: Mutation): Fate {
+  /** Makes what a message says so. Its words are found once {@link finish} has been called. */
+  apply(mutation: Mutation): Fate {
+    const fate = this.#apply(mutation);
+    if (this.#added.length + this.#removed.length >= DELTA_MAX_COUNT) this.finish();
+    return fate;
+  }
+
+  #apply({ key, version, document }: Mutation): Fate {
     const stored = this.#stored(key);
     if (stored && BigInt(stored.version) >= version) return "already_applied";
     if (!document) {

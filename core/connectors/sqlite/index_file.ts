@@ -112,7 +112,7 @@ export function createGeneration(
 
 /** Removes a generation and all that it holds. */
 export function dropGeneration(database: Database, number: number): void {
-  for (const table of ["entity", "words", "catalog", "lane", "rejecting"]) {
+  for (const table of ["entity", "words", "catalog", "lane"]) {
     database.run(`DROP TABLE IF EXISTS ${table}_${number}`);
   }
   database.query("DELETE FROM konn_generation WHERE number = ?").run(number);
@@ -125,8 +125,7 @@ function generationTables(number: number): readonly string[] {
     `CREATE INDEX entity_${number}_key ON entity_${number} (key_hash)`,
     `CREATE VIRTUAL TABLE words_${number} USING fts5 (name, rest, kind, content = '', contentless_delete = 1, detail = column, tokenize = 'ascii')`,
     `CREATE TABLE catalog_${number} (id INTEGER PRIMARY KEY, level INTEGER NOT NULL, delta BLOB NOT NULL)`,
-    `CREATE TABLE lane_${number} (lane TEXT PRIMARY KEY, position TEXT NOT NULL)`,
-    `CREATE TABLE rejecting_${number} (write_number INTEGER PRIMARY KEY, lane TEXT NOT NULL, position_before TEXT)`,
+    `CREATE TABLE lane_${number} (lane TEXT PRIMARY KEY, position TEXT NOT NULL, next_sequence TEXT NOT NULL)`,
   ];
 }
 

@@ -4,6 +4,8 @@ import { identityDifference } from "../../connector/identity.ts";
 import type {
   Batch,
   Identity,
+  Lane,
+  LanePosition,
   Sink,
   SinkOpening,
   SinkOpenOptions,
@@ -28,7 +30,7 @@ import {
   isFilled,
   openForWriting,
 } from "./index_file.ts";
-import { LanePositions } from "./lane_positions.ts";
+import { lanePositions, writeLanePositions } from "./lane_positions.ts";
 
 export interface SqliteSinkOptions {
   /** The index file. It is made where it is missing, with its folder. */
@@ -60,12 +62,10 @@ interface Opened {
   readonly database: Database;
   readonly lanesCount: number;
   readonly writer: GenerationWriter;
-  readonly positions: LanePositions;
   generation: Generation;
 }
 
 class SqliteSink implements Sink {
-  readonly address: string;
   readonly #options: SqliteSinkOptions;
   readonly #skipTypes: ReadonlySet<string> | undefined;
   #opened: Opened | undefined;
@@ -73,7 +73,10 @@ class SqliteSink implements Sink {
   constructor(options: SqliteSinkOptions) {
     this.#options = options;
     this.#skipTypes = options.skipTypes && new Set(options.skipTypes);
-    this.address = indexFileAddress(options.path);
+  }
+
+  address(): Promise<string> {
+    return Promise.resolve(indexFileAddress(this.#options.path));
   }
 
   open(options: SinkOpenOptions): Promise<SinkOpening> {
@@ -93,16 +96,12 @@ class SqliteSink implements Sink {
   }
 
   #openGeneration(database: Database, options: SinkOpenOptions): SinkOpening {
-    const { stream, resume, fromBeginning } = options;
     const generation = this.#findGeneration(database, options);
     const { number, uuid } = generation;
-    const positions = new LanePositions(database, number);
-    if (resume && !fromBeginning) positions.takeBack(writeNumberOf(resume.state));
     this.#opened = {
       database,
       generation,
-      positions,
-      lanesCount: stream.lanesCount ?? 1,
+      lanesCount: options.stream.lanesCount ?? 1,
       writer: new GenerationWriter(database, number),
     };
     return {
@@ -111,8 +110,8 @@ class SqliteSink implements Sink {
         // Another list would leave documents behind that the new one skips.
         ...(this.#skipTypes && { "skipped types": [...this.#skipTypes].toSorted().join(", ") }),
       },
-      state: stateOf(generation, positions),
-      positions: positions.all(),
+      state: stateOf(generation),
+      positions: lanePositions(database, number),
     };
   }
 
@@ -147,30 +146,38 @@ class SqliteSink implements Sink {
 
   #write(batch: Batch): WriteReport {
     const opened = this.#open();
-    const { database, lanesCount, writer, positions, generation } = opened;
+    const { lanesCount, writer, generation } = opened;
     const fold = foldBatch(batch, {
       truncatedAtLsn: generation.truncatedAtLsn,
       unsearchedTypes: this.#skipTypes,
     });
     refuseTruncate(batch, fold, this.#options.onTruncate ?? "halt");
     refuseUnorderedRows(batch, fold, lanesCount);
-    const isRejecting = fold.rejections.length + batch.rejections.length > 0;
-    try {
-      const fates = database
-        .transaction(() => {
-          this.#refuseReplaced(opened);
-          const counts: Record<Fate, number> = { ...NOTHING };
-          for (const mutation of fold.mutations) counts[writer.apply(mutation)] += 1;
-          writer.finish();
-          positions.move(batch, isRejecting);
-          return counts;
-        })
-        .immediate();
-      return { ...reportOf(fold, fates), state: stateOf(generation, positions) };
-    } catch (error) {
-      writer.reload();
-      throw error;
-    }
+    this.#begin(opened);
+    const fates: Record<Fate, number> = { ...NOTHING };
+    for (const mutation of fold.mutations) fates[writer.apply(mutation)] += 1;
+    return reportOf(fold, fates);
+  }
+
+  /** What was written since the last time takes effect, together with the positions behind it. */
+  commit(lanes: ReadonlyMap<Lane, LanePosition>): Promise<void> {
+    return Promise.try(() =>
+      this.#guarded(() => {
+        const opened = this.#open();
+        const { database, writer, generation } = opened;
+        this.#begin(opened);
+        writer.finish();
+        writeLanePositions(database, generation.number, lanes);
+        database.run("COMMIT");
+      }),
+    );
+  }
+
+  /** Begins a transaction, unless one is open. It is the only one that writes to the file. */
+  #begin(opened: Opened): void {
+    if (opened.database.inTransaction) return;
+    opened.database.run("BEGIN IMMEDIATE");
+    this.#refuseReplaced(opened);
   }
 
   /** Shows an index that was built beside the live one, and takes that one away. */
@@ -180,8 +187,8 @@ class SqliteSink implements Sink {
 
   #publish(): string {
     const opened = this.#open();
-    const { database, generation, positions } = opened;
-    if (generation.isLive) return stateOf(generation, positions);
+    const { database, generation } = opened;
+    if (generation.isLive) return stateOf(generation);
     database
       .transaction(() => {
         this.#refuseReplaced(opened);
@@ -195,7 +202,7 @@ class SqliteSink implements Sink {
       .immediate();
     opened.generation = { ...generation, isLive: true };
     this.#options.observer.log.info(`${this.#options.path} now shows what was built anew`);
-    return stateOf(opened.generation, positions);
+    return stateOf(opened.generation);
   }
 
   /** Somebody else may have built the index anew since it was opened. */
@@ -207,6 +214,7 @@ class SqliteSink implements Sink {
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = this.#opened;
     this.#opened = undefined;
+    if (opened?.database.inTransaction) opened.database.run("ROLLBACK");
     opened?.database.close();
   }
 
@@ -240,13 +248,9 @@ function reportOf(fold: FoldResult, fates: Readonly<Record<Fate, number>>): Writ
   };
 }
 
-/** What the checkpoint keeps: whether the index is shown, and the number of the last write. */
-function stateOf({ isLive }: Generation, { lastWrite }: LanePositions): string {
-  return `${isLive ? "live" : "building"}:${lastWrite}`;
-}
-
-function writeNumberOf(state: string | undefined): number {
-  return Number(state?.split(":")[1] ?? 0);
+/** What the checkpoint keeps: whether the index is shown. */
+function stateOf({ isLive }: Generation): string {
+  return isLive ? "live" : "building";
 }
 
 function refuseAnotherSource(path: string, { source }: Generation, now: Identity): void {
