@@ -5,6 +5,7 @@ import { INDEX_NAME_RULE, isIndexName } from "../base/index_name.ts";
 import { suggest } from "../base/suggest.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
 import type { Sink, Source } from "../connector/mod.ts";
+import type { Searcher } from "../search/mod.ts";
 import type { Observer } from "../observe/observer.ts";
 import { type ConnectorUrl, parseConnectorUrl } from "./connector_url.ts";
 import type { KafkaSecurity } from "./kafka/security.ts";
@@ -69,10 +70,15 @@ interface Connector {
   readonly sink?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<Sink>;
   /** Looks into what the sink has written. */
   readonly inspector?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<IndexInspector>;
+  /** Searches what the sink has written. */
+  readonly searcher?: (url: ConnectorUrl, options: SearcherOptions) => Promise<Searcher>;
   /** Whether a later run can go on where one stopped. */
   readonly resumable: boolean;
   readonly unit: SequenceUnit;
 }
+
+/** What the settings say about an index that is searched. */
+export type SearcherOptions = Pick<ConnectorOptions, "openSearchUrl">;
 
 const FILE: Connector = {
   source: async ({ name: path }, { readFormat: format, ...options }) => {
@@ -137,6 +143,10 @@ const SQLITE: Connector = {
   sink: async ({ name }, options) => {
     const { createSqliteSink } = await import("./sqlite/indexer.ts");
     return createSqliteSink({ ...options, path: name });
+  },
+  searcher: async ({ name }) => {
+    const { createSqliteSearcher } = await import("./sqlite/searcher.ts");
+    return createSqliteSearcher({ path: name });
   },
   resumable: true,
   unit: "events",
@@ -206,6 +216,18 @@ export async function createInspector(
     code: "CONNECTOR_NO_INDEX",
     kind: "usage",
     hint: "Indexes: opensearch:INDEX.",
+  });
+}
+
+/** Makes the searcher of the index that a URL names. Throws a usage error when it has none. */
+export async function createSearcher(url: string, options: SearcherOptions): Promise<Searcher> {
+  const parsed = parseConnectorUrl(url);
+  const { searcher } = findConnector(parsed);
+  if (searcher) return await searcher(parsed, options);
+  throw new KonnError(`Cannot search ${parsed.scheme}: konn does not search it itself`, {
+    code: "CONNECTOR_NO_SEARCH",
+    kind: "usage",
+    hint: "Searched indexes: sqlite:FILE.",
   });
 }
 

@@ -60,16 +60,10 @@ export class Highlighter {
 /** The words that a person typed and wants to see again, not those that are taken away. */
 function textsOf(expression: Expression | undefined): readonly string[] {
   if (expression === undefined) return [];
-  switch (expression.kind) {
-    case "not":
-      return [];
-    case "words":
-      return [expression.text];
-    case "term":
-      return expression.field.name === "type" ? [] : [expression.pattern.text];
-    default:
-      return expression.parts.flatMap(textsOf);
-  }
+  if (expression.kind === "not") return [];
+  if (expression.kind === "words") return [expression.text];
+  if (expression.kind !== "term") return expression.parts.flatMap(textsOf);
+  return expression.field.name === "type" ? [] : [expression.pattern.text];
 }
 
 /** Where the letters that were typed stand together, whatever separates them. */

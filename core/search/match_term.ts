@@ -38,26 +38,16 @@ export class TermScorer {
   score(entity: SearchableEntity, isStrict: boolean): Ranking | undefined {
     const { document, names } = entity;
     const { field } = this.#term;
-    switch (field.name) {
-      case "type":
-        return this.#isType(document.type) ? filter("type", document.type) : undefined;
-      case "id":
-        return this.#isId(entity) ? filter("id", document.id) : undefined;
-      case "name":
-        return this.#best(names, NAME_TIERS, isStrict);
-      case "description":
-        return this.#best(
-          entity.others.filter((text) => text.field === "description"),
-          FIELD_TIERS,
-          isStrict,
-        );
-      case "label":
-        return this.#label(entity, field.key);
-      case "attribute":
-        return this.#attribute(document, field.key);
-      case "any":
-        return this.#any(entity, isStrict);
+    if (field.name === "type") {
+      return this.#isType(document.type) ? filter("type", document.type) : undefined;
     }
+    if (field.name === "id") return this.#isId(entity) ? filter("id", document.id) : undefined;
+    if (field.name === "name") return this.#best(names, NAME_TIERS, isStrict);
+    if (field.name === "label") return this.#label(entity, field.key);
+    if (field.name === "attribute") return this.#attribute(document, field.key);
+    if (field.name === "any") return this.#any(entity, isStrict);
+    const descriptions = entity.others.filter((text) => text.field === "description");
+    return this.#best(descriptions, FIELD_TIERS, isStrict);
   }
 
   #any(entity: SearchableEntity, isStrict: boolean): Ranking | undefined {

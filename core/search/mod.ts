@@ -24,6 +24,7 @@ export type {
 } from "./query.ts";
 export { SearchError, type SearchErrorCode } from "./search_error.ts";
 export {
+  type EntityDocument,
   type FacetCount,
   type Highlight,
   HITS_MAX_COUNT,

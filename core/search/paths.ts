@@ -59,15 +59,16 @@ export function matchPath(asked: Path, path: Path): PathMatch | undefined {
   const { length } = asked.segments;
   if (length === 0) return undefined;
   if (length === path.segments.length) {
-    if (isRunAt(asked, path, 0, sameSegment)) return "equal";
-    if (isRunAt(asked, path, 0, fits)) return "fits";
+    if (isRunAt(asked, path.segments, { last: sameSegment })) return "equal";
+    if (isRunAt(asked, path.segments, { all: fits, last: fits })) return "fits";
   }
   const begins = asked.isOpen ? beginsSegment : sameSegment;
-  if (isRunAt(asked, path, 0, sameSegment, begins)) return "begins";
+  if (isRunAt(asked, path.segments, { last: begins })) return "begins";
   for (let at = 1; at + length <= path.segments.length; at += 1) {
-    if (isRunAt(asked, path, at, sameSegment, begins)) return "inside";
+    if (isRunAt(asked, path.segments.slice(at), { last: begins })) return "inside";
   }
-  const isBelow = length > path.segments.length && isRunAt(path, asked, 0, isFitOf);
+  const isBelow =
+    length > path.segments.length && isRunAt(path, asked.segments, { all: isFitOf, last: isFitOf });
   return isBelow && path.segments.length > 0 ? "below" : undefined;
 }
 
@@ -88,12 +89,16 @@ export function pathEdits(asked: Path, path: Path, max: number): number {
 
 type SegmentTest = (asked: string, segment: string) => boolean;
 
-/** Whether the segments of `a` stand in `b` from `offset` on. */
-function isRunAt(a: Path, b: Path, offset: number, test: SegmentTest, lastTest = test): boolean {
-  const last = a.segments.length - 1;
-  if (offset + last >= b.segments.length) return false;
-  return a.segments.every((segment, index) => {
-    return (index === last ? lastTest : test)(segment, b.segments[offset + index] ?? "");
+/** Whether the segments of a path are those that others begin with. */
+function isRunAt(
+  { segments }: Path,
+  others: readonly string[],
+  { all = sameSegment, last }: { readonly all?: SegmentTest; readonly last: SegmentTest },
+): boolean {
+  const end = segments.length - 1;
+  if (end >= others.length) return false;
+  return segments.every((segment, index) => {
+    return (index === end ? last : all)(segment, others[index] ?? "");
   });
 }
 

@@ -23,26 +23,22 @@ type Scorer = (entity: SearchableEntity) => Ranking | undefined;
 
 /** Within a `NOT` a match has to be certain: a typo takes nothing away. */
 function scorerOf(expression: Expression, isStrict: boolean): Scorer {
-  switch (expression.kind) {
-    case "words": {
-      const words = new WordsScorer(wordsQuery(expression.text));
-      return isStrict ? (entity) => certain(words.score(entity)) : (entity) => words.score(entity);
-    }
-    case "term": {
-      const term = new TermScorer(expression);
-      return (entity) => term.score(entity, isStrict);
-    }
-    case "not": {
-      const part = scorerOf(expression.part, true);
-      return (entity) => (part(entity) ? undefined : EVERYTHING);
-    }
-    default: {
-      const parts = expression.parts.map((part) => scorerOf(part, isStrict));
-      return expression.kind === "all"
-        ? (entity) => all(parts, entity)
-        : (entity) => any(parts, entity);
-    }
+  if (expression.kind === "words") {
+    const words = new WordsScorer(wordsQuery(expression.text));
+    return (entity) => (isStrict ? certain(words.score(entity)) : words.score(entity));
   }
+  if (expression.kind === "term") {
+    const term = new TermScorer(expression);
+    return (entity) => term.score(entity, isStrict);
+  }
+  if (expression.kind === "not") {
+    const part = scorerOf(expression.part, true);
+    return (entity) => (part(entity) ? undefined : EVERYTHING);
+  }
+  const parts = expression.parts.map((part) => scorerOf(part, isStrict));
+  return expression.kind === "all"
+    ? (entity) => all(parts, entity)
+    : (entity) => any(parts, entity);
 }
 
 function all(parts: readonly Scorer[], entity: SearchableEntity): Ranking | undefined {

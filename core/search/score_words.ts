@@ -58,8 +58,8 @@ export class WordsScorer {
   /** The best of all ways in which an entity matches, or undefined where it does not. */
   score(entity: SearchableEntity): Ranking | undefined {
     const found: Ranking[] = [];
-    const keep = (ranking: Ranking | undefined): void => {
-      if (ranking) found.push(ranking);
+    const keep = (one: Ranking | undefined): void => {
+      if (one) found.push(one);
     };
     for (const [index, name] of entity.names.entries()) {
       keep(withCost(this.#name(name, entity), index === 0 ? 0 : SECOND_NAME_COST));

@@ -60,15 +60,14 @@ export class SearchableEntity {
     this.#hosts ??= [
       ...valuesOf(this.document, "hosts"),
       ...this.names.filter(({ text }) => text.includes(".")),
-    ].map((text) => ({ ...text, labels: hostLabels(text.folded) }));
+    ].map((text) => Object.assign(text, { labels: hostLabels(text.folded) }));
     return this.#hosts;
   }
 
   get paths(): readonly SearchablePath[] {
-    this.#paths ??= valuesOf(this.document, "paths").map((text) => ({
-      ...text,
-      path: parsePath(text.text),
-    }));
+    this.#paths ??= valuesOf(this.document, "paths").map((text) =>
+      Object.assign(text, { path: parsePath(text.text) }),
+    );
     return this.#paths;
   }
 
@@ -78,7 +77,7 @@ export class SearchableEntity {
       ...valuesOf(this.document, "labels"),
       ...valuesOf(this.document, "tags"),
     ];
-    this.#labels ??= texts().map((text) => ({ ...text, valueAt: valueAt(text) }));
+    this.#labels ??= texts().map((text) => Object.assign(text, { valueAt: valueAt(text) }));
     return this.#labels;
   }
 

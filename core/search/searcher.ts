@@ -1,6 +1,8 @@
 import type { EntityDocument } from "../konnect/entity_document.ts";
 import type { Query } from "./query.ts";
 
+export type { EntityDocument };
+
 /** The longest query that is read, in Unicode characters. */
 export const QUERY_MAX_LENGTH = 256;
 

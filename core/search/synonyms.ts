@@ -157,7 +157,8 @@ export function synonymsOf(word: string): readonly string[] {
   const lemma = lemmaOf(word);
   const found = new Set([word, lemma]);
   for (const group of GROUPS_OF_WORD.get(lemma) ?? []) for (const other of group) found.add(other);
-  for (const singular of [...found]) for (const form of formsOf(singular)) found.add(form);
+  const forms = Array.from(found, formsOf);
+  for (const form of forms.flat()) found.add(form);
   return [...found];
 }
 
@@ -165,12 +166,12 @@ export function synonymsOf(word: string): readonly string[] {
 function formsOf(word: string): readonly string[] {
   if (word.length < 2) return [];
   const british = SPELLINGS.map(([, american, , back]) => word.replace(american, back));
-  return [...new Set([word, ...british])].flatMap((form) => [
-    form,
-    `${form}s`,
-    `${form}es`,
-    ...(form.endsWith("y") ? [`${form.slice(0, -1)}ies`] : []),
-  ]);
+  const forms: string[] = [];
+  for (const form of new Set([word, ...british])) {
+    forms.push(form, `${form}s`, `${form}es`);
+    if (form.endsWith("y")) forms.push(`${form.slice(0, -1)}ies`);
+  }
+  return forms;
 }
 
 /** Endings that are spelt in two ways, of words in the singular. */

@@ -6,21 +6,16 @@ import { thrownBy } from "../fakes/thrown_by.ts";
 /** The expression in one line: words in slashes, terms as they would be typed. */
 function shown(expression: Expression | undefined): string {
   if (expression === undefined) return "everything";
-  switch (expression.kind) {
-    case "words":
-      return `/${expression.text}/`;
-    case "term": {
-      const { field, pattern } = expression;
-      const { text, isOpenAtStart, isOpenAtEnd, isQuoted } = pattern;
-      const name = "key" in field ? `${field.name}.${field.key}` : field.name;
-      const value = `${isOpenAtStart ? "*" : ""}${text}${isOpenAtEnd ? "*" : ""}`;
-      return `${name}:${isQuoted ? `'${value}'` : value}`;
-    }
-    case "not":
-      return `not ${shown(expression.part)}`;
-    default:
-      return `${expression.kind}(${expression.parts.map(shown).join(", ")})`;
+  if (expression.kind === "words") return `/${expression.text}/`;
+  if (expression.kind === "not") return `not ${shown(expression.part)}`;
+  if (expression.kind !== "term") {
+    return `${expression.kind}(${expression.parts.map(shown).join(", ")})`;
   }
+  const { field, pattern } = expression;
+  const { text, isOpenAtStart, isOpenAtEnd, isQuoted } = pattern;
+  const name = "key" in field ? `${field.name}.${field.key}` : field.name;
+  const value = `${isOpenAtStart ? "*" : ""}${text}${isOpenAtEnd ? "*" : ""}`;
+  return `${name}:${isQuoted ? `'${value}'` : value}`;
 }
 
 describe("parseQuery()", () => {

@@ -1,4 +1,4 @@
-import type { LanePosition, Message, Sink } from "../../core/connector/mod.ts";
+import type { Message, Sink } from "../../core/connector/mod.ts";
 import { NO_TIMESTAMP } from "../../core/connector/mod.ts";
 import { parseQuery, type Searcher } from "../../core/search/mod.ts";
 import { batchOf } from "../fakes/memory_source.ts";
@@ -54,6 +54,8 @@ export interface Answer {
 
 const PAGE_SIZE = 10;
 const BATCH_EVENTS_COUNT = 2_000;
+/** The pipeline commits twice a second. */
+const BATCHES_PER_COMMIT_COUNT = 5n;
 
 /** A query as it is stored: relevant entities by key, or by the line of the corpus, from 0. */
 export interface StoredQuery extends Omit<JudgedQuery, "relevant"> {
@@ -86,21 +88,36 @@ export async function readLines<Line>(path: string | URL): Promise<Line[]> {
   return lines.filter((line) => line !== "").map((line): Line => JSON.parse(line));
 }
 
-/** Writes a corpus through a sink, as a change stream would. */
-export async function indexCorpus(sink: Sink, corpus: readonly CorpusEntity[]): Promise<void> {
+/**
+ * Writes a corpus through a sink, as a change stream would, and returns how many seconds the sink
+ * has taken for it.
+ */
+export async function indexCorpus(sink: Sink, corpus: Iterable<CorpusEntity>): Promise<number> {
   const { signal } = new AbortController();
   const stream = { address: "file:corpus", identity: { corpus: "1" } };
   await sink.open({ stream, resume: undefined, fromBeginning: false, signal });
-  const lanes = new Map<string, LanePosition>();
-  for (let at = 0; at < corpus.length; at += BATCH_EVENTS_COUNT) {
-    const events = corpus.slice(at, at + BATCH_EVENTS_COUNT);
-    const messages = events.map((entity, index) => messageOf(entity, BigInt(at + index)));
-    const batch = batchOf("lane", messages, String(at + events.length));
+  let ms = 0;
+  let sequence = 0n;
+  let messages: Message[] = [];
+  const flush = async (): Promise<void> => {
+    const batch = batchOf("lane", messages, String(sequence));
+    const startedMs = performance.now();
     await sink.write(batch, signal);
-    lanes.set(batch.lane, batch);
+    const isDue = (sequence / BigInt(BATCH_EVENTS_COUNT)) % BATCHES_PER_COMMIT_COUNT === 0n;
+    if (isDue) await sink.commit?.(new Map([[batch.lane, batch]]));
+    ms += performance.now() - startedMs;
+    messages = [];
+  };
+  for (const entity of corpus) {
+    messages.push(messageOf(entity, sequence));
+    sequence += 1n;
+    if (messages.length === BATCH_EVENTS_COUNT) await flush();
   }
-  await sink.commit?.(lanes);
+  await flush();
+  const startedMs = performance.now();
+  await sink.commit?.(new Map([["lane", { position: String(sequence), nextSequence: sequence }]]));
   await sink.caughtUp?.(signal);
+  return (ms + performance.now() - startedMs) / 1_000;
 }
 
 function messageOf({ key, value }: CorpusEntity, sequence: bigint): Message {

@@ -95,16 +95,10 @@ export class CandidateFinder {
 
   /** What FTS5 knows of an expression: all that match fulfil it. Undefined for nothing. */
   #conditionOf(expression: Expression): MatchExpression | undefined {
-    switch (expression.kind) {
-      case "term":
-        return this.#termCondition(expression);
-      case "all":
-        return allOf(expression.parts.map((part) => this.#conditionOf(part)));
-      case "any":
-        return oneOf(expression.parts.map((part) => this.#conditionOf(part)));
-      default:
-        return undefined;
-    }
+    if (expression.kind === "term") return this.#termCondition(expression);
+    if (expression.kind === "not" || expression.kind === "words") return undefined;
+    const parts = expression.parts.map((part) => this.#conditionOf(part));
+    return expression.kind === "all" ? allOf(parts) : oneOf(parts);
   }
 
   #termCondition({ field, pattern }: Term): MatchExpression | undefined {

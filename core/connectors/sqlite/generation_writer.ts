@@ -1,5 +1,5 @@
 import type { Database, Statement } from "bun:sqlite";
-import type { EntityDocument } from "../../konnect/entity_document.ts";
+import type { EntityDocument } from "../../search/searcher.ts";
 import type { Mutation } from "../../indexing/mod.ts";
 import {
   type CatalogDelta,

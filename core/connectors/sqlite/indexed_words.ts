@@ -1,4 +1,4 @@
-import type { EntityDocument } from "../../konnect/entity_document.ts";
+import type { EntityDocument } from "../../search/searcher.ts";
 import { foldDigraphs, foldText, squeeze } from "../../search/fold.ts";
 import { canonicalType, typeSpellings } from "../../search/type_names.ts";
 import { splitWords } from "../../search/words.ts";

@@ -1,7 +1,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import { resolve } from "node:path";
 import { KonnError } from "../../base/errors.ts";
-import type { EntityDocument } from "../../konnect/entity_document.ts";
+import type { EntityDocument } from "../../search/searcher.ts";
 import { explanationOf } from "../../search/explanation.ts";
 import { Highlighter } from "../../search/highlight.ts";
 import { nextCursor, pageOffset } from "../../search/page_cursor.ts";
@@ -371,9 +371,9 @@ function facetsOf(loaded: Loaded, counted: readonly number[], request: SearchReq
   const names = clusterNames(loaded);
   return {
     types,
-    controlPlanes: controlPlanes.map((facet) => {
+    controlPlanes: controlPlanes.map((facet): FacetCount => {
       const name = names.get(facet.value);
-      return name === undefined ? facet : { ...facet, name };
+      return name === undefined ? facet : Object.assign(facet, { name });
     }),
   };
 }
