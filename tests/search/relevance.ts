@@ -66,12 +66,12 @@ export interface StoredQuery extends Omit<JudgedQuery, "relevant"> {
 export async function readJudged(files: { corpus: string | URL; queries: string | URL }) {
   const corpus = await readLines<CorpusEntity>(files.corpus);
   const stored = await readLines<StoredQuery>(files.queries);
-  const queries = stored.map((query): JudgedQuery => ({
-    ...query,
-    relevant: query.relevant.map((entity) => {
-      return typeof entity === "string" ? entity : (corpus[entity]?.key ?? "");
-    }),
-  }));
+  const keyOf = (entity: string | number): string =>
+    typeof entity === "string" ? entity : (corpus[entity]?.key ?? "");
+  const queries = stored.map((query): JudgedQuery => {
+    const { id, q, group, class: name, relevant } = query;
+    return { id, q, group, class: name, relevant: relevant.map(keyOf) };
+  });
   return { corpus, queries };
 }
 

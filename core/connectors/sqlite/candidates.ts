@@ -7,28 +7,27 @@ import { type QueryWord, type WordsQuery, wordsQuery } from "../../search/words_
 import type { Catalog, SlotFilter } from "./catalog.ts";
 import { typeMark } from "./indexed_words.ts";
 import { allOf, anyWord, type Column, type MatchExpression, oneOf } from "./match_expression.ts";
-import type { Vocabulary } from "./vocabulary.ts";
+import type { Meanings, Vocabulary } from "./vocabulary.ts";
 
 /** How hard it is looked: each step is dearer than the one before, and finds what is worth less. */
 export type Effort = "strict" | "fuzzy" | "inside";
-
-/** Entities that may match, by slot, in the order in which they should be looked at. */
-export interface Candidates {
-  readonly slots: ReadonlySet<number>;
-  /** False where there are more of them. */
-  readonly isComplete: boolean;
-}
 
 /** What candidates are found with. */
 export interface CandidateSources {
   readonly catalog: Catalog;
   readonly vocabulary: Vocabulary;
-  /** Entities with ids above none, at most so many, in the order of their ids. */
-  readonly match: (expression: MatchExpression, limit: number) => readonly number[];
+  /** The ids of entities that fulfil an expression, at most so many. */
+  match(expression: MatchExpression, limit: number): readonly number[];
 }
 
 /** Rows that one expression may yield. */
-const ROWS_MAX_COUNT = 5_000;
+const ROWS_MAX_COUNT = 2_000;
+/** Entities that are found at all: counts beyond are not exact. */
+const SLOTS_MAX_COUNT = 10_000;
+/** With so many entities found by better means, the dearer ones would add nothing to a page. */
+const ENOUGH_COUNT = 1_000;
+/** With so many routes found for a path it is no longer guessed which segments are parameters. */
+const PATHS_ENOUGH_COUNT = 50;
 /** Entities of one source that are looked at before the rest of any. */
 const FIRST_COUNT = 100;
 const NAME_AND_REST: readonly Column[] = ["name", "rest"];
@@ -42,9 +41,10 @@ export class CandidateFinder {
   readonly #filter: SlotFilter;
   /** What FTS5 is to hold to as well: filters by type and control plane. */
   readonly #condition: MatchExpression | undefined;
+  readonly #seen = new Set<number>();
   /** The best of each source, and then what is left of them. */
-  readonly #first = new Set<number>();
-  readonly #rest = new Set<number>();
+  readonly #first: number[] = [];
+  readonly #rest: number[] = [];
   #isComplete = true;
 
   constructor(
@@ -56,8 +56,15 @@ export class CandidateFinder {
     this.#condition = condition;
   }
 
-  get found(): Candidates {
-    return { slots: new Set([...this.#first, ...this.#rest]), isComplete: this.#isComplete };
+  /** Entities that may match, by slot, in the order in which they should be looked at. */
+  *found(): Generator<number> {
+    yield* this.#first;
+    yield* this.#rest;
+  }
+
+  /** False where there are more of them. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
   /** Adds what the expression may match, looked for so hard. */
@@ -167,11 +174,10 @@ export class CandidateFinder {
       this.#matching(allOf([typed, typeCondition(types), condition]));
     }
     for (const { beginnings } of named) this.#add(this.#shortest(beginnings));
-    for (const columns of [["name"], NAME_AND_REST] as const) {
-      this.#matching(
-        allOf([...meanings.map((meaning) => wordCondition(meaning, columns)), condition]),
-      );
+    if (isLongPath(query)) {
+      return this.#paths(query, (word) => vocabulary.strict(word), condition);
     }
+    this.#inColumns(meanings, condition);
     this.#paths(query, (word) => vocabulary.strict(word), condition);
   }
 
@@ -188,19 +194,32 @@ export class CandidateFinder {
         }
       }
     }
-    const fuzzy = new Map(query.words.map((word) => [word.text, vocabulary.fuzzy(word)]));
-    const meaningOf = (word: QueryWord) => fuzzy.get(word.text) ?? vocabulary.fuzzy(word);
+    const fuzzy = new Map<string, Meanings>();
+    const meaningOf = (word: QueryWord): Meanings => {
+      const known = fuzzy.get(word.text) ?? vocabulary.fuzzy(word);
+      fuzzy.set(word.text, known);
+      return known;
+    };
     for (const { words, types } of query.typed) {
       const typed = allOf(words.map((word) => wordCondition(meaningOf(word), ["name"])));
       this.#matching(allOf([typed, typeCondition(types), condition]));
     }
-    for (const columns of [["name"], NAME_AND_REST] as const) {
-      this.#matching(
-        allOf([...query.words.map((word) => wordCondition(meaningOf(word), columns)), condition]),
-      );
-    }
+    if (!isLongPath(query)) this.#inColumns(query.words.map(meaningOf), condition);
     this.#paths(query, meaningOf, condition);
     this.#add(catalog.amongst(partsOf(query), this.#filter));
+  }
+
+  /** All words in the names, and then in any column. */
+  #inColumns(meanings: readonly Meanings[], condition: MatchExpression | undefined): void {
+    for (const columns of [["name"], NAME_AND_REST] as const) {
+      if (this.#seen.size >= ENOUGH_COUNT) {
+        this.#isComplete = false;
+        return;
+      }
+      this.#matching(
+        allOf([...meanings.map((meaning) => wordCondition(meaning, columns)), condition]),
+      );
+    }
   }
 
   #inside(query: WordsQuery, condition: MatchExpression | undefined): void {
@@ -217,7 +236,7 @@ export class CandidateFinder {
    */
   #paths(
     query: WordsQuery,
-    meaningOf: (word: QueryWord) => { words: readonly string[]; prefix: string | undefined },
+    meaningOf: (word: QueryWord) => Meanings,
     condition: MatchExpression | undefined,
   ): void {
     const { path } = query;
@@ -232,24 +251,33 @@ export class CandidateFinder {
       ),
     );
     const hosts = host === undefined ? [undefined] : [host, undefined];
+    let count = 0;
     for (const ofHost of hosts) {
-      this.#matching(allOf([...segments, ofHost, condition]));
+      count += this.#matching(allOf([...segments, ofHost, condition]));
+      if (count >= PATHS_ENOUGH_COUNT) return;
       if (segments.length < 2) continue;
       for (const left of segments) {
-        this.#matching(allOf([...segments.filter((part) => part !== left), ofHost, condition]));
+        const others = segments.filter((part) => part !== left);
+        count += this.#matching(allOf([...others, ofHost, condition]));
       }
+      if (count >= PATHS_ENOUGH_COUNT) return;
     }
   }
 
   #everything(condition: MatchExpression | undefined): void {
-    if (condition !== undefined) return this.#matching(condition);
-    this.#add(this.#shortest(this.#sources.catalog.all(this.#filter)));
+    if (condition !== undefined) {
+      this.#matching(condition);
+      return;
+    }
+    this.#isComplete = false;
+    this.#add(this.#sources.catalog.shortest(this.#filter, SLOTS_MAX_COUNT));
   }
 
-  #matching(expression: MatchExpression | undefined): void {
-    if (expression === undefined) return;
-    const { catalog, match } = this.#sources;
-    const ids = match(expression, ROWS_MAX_COUNT);
+  /** Adds what fulfils an expression, and returns how many rows did. */
+  #matching(expression: MatchExpression | undefined): number {
+    if (expression === undefined) return 0;
+    const { catalog } = this.#sources;
+    const ids = this.#sources.match(expression, ROWS_MAX_COUNT);
     if (ids.length === ROWS_MAX_COUNT) this.#isComplete = false;
     const slots: number[] = [];
     for (const id of ids) {
@@ -257,11 +285,19 @@ export class CandidateFinder {
       if (slot !== undefined && catalog.passes(slot, this.#filter)) slots.push(slot);
     }
     this.#add(this.#shortest(slots));
+    return ids.length;
   }
 
   #add(slots: readonly number[]): void {
-    for (const [index, slot] of slots.entries()) {
-      (index < FIRST_COUNT ? this.#first : this.#rest).add(slot);
+    for (let index = 0; index < slots.length; index += 1) {
+      const slot = slots[index] ?? 0;
+      if (this.#seen.has(slot)) continue;
+      if (index >= FIRST_COUNT && this.#seen.size >= SLOTS_MAX_COUNT) {
+        this.#isComplete = false;
+        return;
+      }
+      this.#seen.add(slot);
+      (index < FIRST_COUNT ? this.#first : this.#rest).push(slot);
     }
   }
 
@@ -280,8 +316,13 @@ export function typeCondition(types: readonly string[]): MatchExpression | undef
   return anyWord([...new Set(marks)], undefined, ["kind"]);
 }
 
+/** A path whose words say little each: it is looked for by its segments. */
+function isLongPath({ path }: WordsQuery): boolean {
+  return path !== undefined && (path.hostLabels.length > 0 || path.path.segments.length > 1);
+}
+
 function wordCondition(
-  { words, prefix }: { words: readonly string[]; prefix: string | undefined },
+  { words, prefix }: Meanings,
   columns: readonly Column[],
 ): MatchExpression | undefined {
   return anyWord(words, prefix, columns);

@@ -9,13 +9,21 @@ import {
 import { bits, bytes, Column, numbers } from "./growable.ts";
 import { nearness } from "./letter_distance.ts";
 
-/** Letters at the beginning of a name that have a mask of their own. */
-const HEAD_LENGTH = 12;
+/** Letters at the beginning of a name that have a mask of their own, and of a longer beginning. */
+const HEAD_LENGTH = 10;
+const LONG_HEAD_LENGTH = 18;
 
 /** Which entities count. A number that stands for a type or control plane indexes the arrays. */
 export interface SlotFilter {
   readonly types: Uint8Array | undefined;
   readonly controlPlanes: Uint8Array | undefined;
+}
+
+/** Counts by the numbers of types and control planes. */
+export interface Tally {
+  readonly types: Uint32Array;
+  readonly controlPlanes: Uint32Array;
+  readonly count: number;
 }
 
 /** Names near to what was typed: as a whole, or with one of their beginnings. */
@@ -52,6 +60,7 @@ export class Catalog {
   readonly #slots = new Column(numbers);
   readonly #masks = new Column(bits);
   readonly #headMasks = new Column(bits);
+  readonly #longHeadMasks = new Column(bits);
   readonly #hashes = new Column(bits);
   #liveCount = 0;
 
@@ -128,15 +137,6 @@ export class Catalog {
     return !controlPlanes || controlPlanes[this.#controlPlanes.values[slot] ?? 0] === 1;
   }
 
-  /** Every entity that passes. */
-  all(filter: SlotFilter): number[] {
-    const found: number[] = [];
-    for (let slot = 0; slot < this.#ids.length; slot += 1) {
-      if (this.passes(slot, filter)) found.push(slot);
-    }
-    return found;
-  }
-
   /** Entities whose id begins so, by its first four characters: the rest is for the caller. */
   withIdHead(id: string, filter: SlotFilter): number[] {
     const head = idHeadOf(id);
@@ -189,8 +189,7 @@ export class Catalog {
       this.#letters.values,
     ];
     const masks = this.#masks.values;
-    const usesHead = typed.length + editsMax <= HEAD_LENGTH;
-    const beginningMasks = usesHead ? this.#headMasks.values : masks;
+    const beginningMasks = this.#masksOfBeginnings(typed.length + Math.min(editsMax, 2));
     let wholeMax = editsMax;
     let beginningMax = Math.min(editsMax, 2);
     for (let entry = 0; entry < this.#starts.length; entry += 1) {
@@ -218,6 +217,38 @@ export class Catalog {
       }
     }
     return { whole, beginnings };
+  }
+
+  /** The masks of the shortest beginnings that are at least so long. */
+  #masksOfBeginnings(length: number): Int32Array {
+    if (length <= HEAD_LENGTH) return this.#headMasks.values;
+    return length <= LONG_HEAD_LENGTH ? this.#longHeadMasks.values : this.#masks.values;
+  }
+
+  /** How many entities pass, by type and by control plane. */
+  tally(filter: SlotFilter): Tally {
+    const types = new Uint32Array(this.typeNames.names.length);
+    const controlPlanes = new Uint32Array(this.controlPlaneNames.names.length);
+    let count = 0;
+    for (let slot = 0; slot < this.#ids.length; slot += 1) {
+      if (!this.passes(slot, filter)) continue;
+      const [type, controlPlane] = [this.typeOf(slot), this.controlPlaneOf(slot)];
+      types[type] = (types[type] ?? 0) + 1;
+      controlPlanes[controlPlane] = (controlPlanes[controlPlane] ?? 0) + 1;
+      count += 1;
+    }
+    return { types, controlPlanes, count };
+  }
+
+  /** Some of the entities that pass: those with the shortest names. */
+  shortest(filter: SlotFilter, maxCount: number): number[] {
+    const byLength: number[][] = [];
+    for (let slot = 0; slot < this.#ids.length; slot += 1) {
+      if (!this.passes(slot, filter)) continue;
+      const group = (byLength[this.nameLengthOf(slot)] ??= []);
+      if (group.length < maxCount) group.push(slot);
+    }
+    return byLength.flat().slice(0, maxCount);
   }
 
   /** Names that hold these letters anywhere. */
@@ -279,6 +310,7 @@ export class Catalog {
     this.#slots.push(this.#ids.length - 1);
     this.#masks.push(maskOf(names, start, end));
     this.#headMasks.push(maskOf(names, start, Math.min(end, start + HEAD_LENGTH)));
+    this.#longHeadMasks.push(maskOf(names, start, Math.min(end, start + LONG_HEAD_LENGTH)));
     this.#hashes.push(hashOf(names, start, end));
     this.#letters.append(names.subarray(start, end + 1));
   }

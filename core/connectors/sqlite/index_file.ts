@@ -1,4 +1,4 @@
-import { Database, SQLiteError } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { KonnError, messageOf } from "../../base/errors.ts";
@@ -181,8 +181,9 @@ export function guarded<Result>(path: string, verb: string, action: () => Result
 }
 
 function indexFileError(error: unknown, path: string, verb: string): unknown {
-  if (error instanceof KonnError) return error;
-  const code = error instanceof SQLiteError ? (error.code ?? "") : "";
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  // What is neither of SQLite's nor of the file system's is a fault of this program.
+  if (error instanceof KonnError || code === "") return error;
   if (code === "SQLITE_NOTADB") return notOurs(path, verb, "it is no SQLite database");
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
     return new KonnError(`Cannot ${verb} ${path}: another process is writing to it`, {
