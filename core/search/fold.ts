@@ -1,4 +1,3 @@
-const ASCII = /^[\0-\x7f]*$/u;
 const DASHES = /[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/gu;
 /** Zero-width characters, soft hyphens, marks of direction, variation selectors, the BOM. */
 const INVISIBLE =
@@ -29,7 +28,7 @@ const DIGRAPHS: Readonly<Record<string, string>> = { ä: "ae", ö: "oe", ü: "ue
  * their letters apart. Separators stay.
  */
 export function foldText(text: string): string {
-  if (ASCII.test(text)) return text.toLowerCase();
+  if (isAscii(text)) return text.toLowerCase();
   return withoutAccents(lowerCased(text));
 }
 
@@ -37,7 +36,7 @@ export function foldText(text: string): string {
  * The other way to write without umlauts: ä as ae. Undefined where that makes no difference.
  */
 export function foldDigraphs(text: string): string | undefined {
-  if (ASCII.test(text)) return undefined;
+  if (isAscii(text)) return undefined;
   const lower = lowerCased(text);
   const spelled = lower.replace(UMLAUT, (letter) => DIGRAPHS[letter] ?? letter);
   return spelled === lower ? undefined : withoutAccents(spelled);
@@ -45,7 +44,7 @@ export function foldDigraphs(text: string): string | undefined {
 
 /** What typing and pasting add to a text without anybody seeing it, taken off. Case stays. */
 export function cleanText(text: string): string {
-  if (ASCII.test(text)) return text;
+  if (isAscii(text)) return text;
   return text.normalize("NFKC").replace(INVISIBLE, "").replace(DASHES, "-");
 }
 
@@ -54,7 +53,7 @@ const NO_ASCII_LETTER = /[^a-z0-9]+/g;
 
 /** A folded text without its separators. */
 export function squeeze(folded: string): string {
-  if (ASCII.test(folded)) return folded.replace(NO_ASCII_LETTER, "");
+  if (isAscii(folded)) return folded.replace(NO_ASCII_LETTER, "");
   return folded.replace(NO_LETTER, "");
 }
 
@@ -69,4 +68,10 @@ function withoutAccents(lower: string): string {
     .normalize("NFD")
     .replace(LATIN_MARKS, "$1")
     .normalize("NFC");
+}
+
+/** By a loop: nearly all texts are, and this is asked several times of each. */
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
 }

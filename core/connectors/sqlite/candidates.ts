@@ -6,7 +6,14 @@ import { PARAMETER } from "../../search/paths.ts";
 import { type QueryWord, type WordsQuery, wordsQuery } from "../../search/words_query.ts";
 import type { Catalog, SlotFilter } from "./catalog.ts";
 import { typeMark } from "./indexed_words.ts";
-import { allOf, anyWord, type Column, type MatchExpression, oneOf } from "./match_expression.ts";
+import {
+  allOf,
+  anyWord,
+  type Column,
+  type MatchExpression,
+  NOTHING,
+  oneOf,
+} from "./match_expression.ts";
 import type { Meanings, Vocabulary } from "./vocabulary.ts";
 
 /** How hard it is looked: each step is dearer than the one before, and finds what is worth less. */
@@ -41,6 +48,7 @@ export class CandidateFinder {
   readonly #filter: SlotFilter;
   /** What FTS5 is to hold to as well: filters by type and control plane. */
   readonly #condition: MatchExpression | undefined;
+  readonly #done = new Set<MatchExpression>();
   readonly #seen = new Set<number>();
   /** The best of each source, and then what is left of them. */
   readonly #first: number[] = [];
@@ -275,7 +283,9 @@ export class CandidateFinder {
 
   /** Adds what fulfils an expression, and returns how many rows did. */
   #matching(expression: MatchExpression | undefined): number {
-    if (expression === undefined) return 0;
+    if (expression === undefined || expression === NOTHING) return 0;
+    if (this.#done.has(expression)) return 0;
+    this.#done.add(expression);
     const { catalog } = this.#sources;
     const ids = this.#sources.match(expression, ROWS_MAX_COUNT);
     if (ids.length === ROWS_MAX_COUNT) this.#isComplete = false;

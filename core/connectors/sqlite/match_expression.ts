@@ -10,15 +10,18 @@ export type Column = "name" | "rest" | "kind";
 /** An expression that FTS5 takes as it is. */
 export type MatchExpression = string & { readonly __match: never };
 
-/** Entities with one of these words, or a word that begins so. Undefined where nothing is asked. */
+/**
+ * Entities with one of these words, or a word that begins so. Without any it is an expression that
+ * nothing fulfils: of no words none is held.
+ */
 export function anyWord(
   words: readonly string[],
   prefix: string | undefined,
   columns: readonly Column[],
-): MatchExpression | undefined {
+): MatchExpression {
   const terms = words.filter(isWord).map(quoted);
   if (prefix !== undefined && isWord(prefix)) terms.push(`${quoted(prefix)} *`);
-  if (terms.length === 0) return undefined;
+  if (terms.length === 0) return NOTHING;
   return expression(`{${columns.join(" ")}} : (${terms.join(" OR ")})`);
 }
 
@@ -41,6 +44,7 @@ function joined(
   operator: string,
 ): MatchExpression | undefined {
   const asked = parts.filter((part) => part !== undefined);
+  if (operator === " AND " && asked.includes(NOTHING)) return NOTHING;
   if (asked.length === 0) return undefined;
   return expression(asked.map((part) => `(${part})`).join(operator));
 }
@@ -53,6 +57,9 @@ function quoted(word: string): string {
 function isWord(word: string): boolean {
   return /^[\p{L}\p{N}\p{M}]+$/u.test(word);
 }
+
+/** Fulfilled by no entity; there is no need to ask. */
+export const NOTHING = expression(`{kind} : ""`);
 
 function expression(text: string): MatchExpression {
   // The one place where a string becomes an expression.

@@ -4,7 +4,7 @@ import type { QueryWord } from "../../search/words_query.ts";
 import { isVocabularyWord } from "./indexed_words.ts";
 
 /** Words that one typed word may stand for: more would be of all entities. */
-const WORDS_MAX_COUNT = 64;
+const WORDS_MAX_COUNT = 40;
 const PREFIX_TYPO_MIN_LENGTH = 4;
 
 /** What a typed word may stand for, for the full-text table. */
@@ -21,6 +21,7 @@ export class Vocabulary {
   /** By first letter, the shortest first. */
   readonly #byLetter = new Map<string, string[]>();
   readonly #masks: number[] = [];
+  readonly #known = new Set<string>();
 
   constructor(words: readonly string[]) {
     this.#words = words;
@@ -32,6 +33,7 @@ export class Vocabulary {
     for (; this.#takenCount < this.#words.length; this.#takenCount += 1) {
       const word = this.#words[this.#takenCount] ?? "";
       this.#masks.push(maskOf(word));
+      this.#known.add(word);
       const letter = word.charAt(0);
       const group = this.#byLetter.get(letter) ?? [];
       if (group.length === 0) this.#byLetter.set(letter, group);
@@ -45,13 +47,16 @@ export class Vocabulary {
   strict(typed: QueryWord): Meanings {
     const words = new Set<string>();
     for (const spelling of spellingsOf(typed)) {
-      for (const word of synonymsOf(spelling)) words.add(word);
+      for (const word of synonymsOf(spelling)) {
+        // A word that no entity holds is not worth looking for, unless nobody could know.
+        if (this.#known.has(word) || !isVocabularyWord(word)) words.add(word);
+      }
       for (const word of this.#byLetter.get(spelling.charAt(0)) ?? []) {
         if (words.size >= WORDS_MAX_COUNT) break;
         if (word.startsWith(spelling)) words.add(word);
       }
     }
-    const isKnown = isVocabularyWord(typed.text) && !/\d/.test(typed.text);
+    const isKnown = isVocabularyWord(typed.text) && !/\p{N}/u.test(typed.text);
     const isLongEnough = typed.text.length > 1;
     return { words: [...words], prefix: !isKnown && isLongEnough ? typed.text : undefined };
   }
