@@ -47,10 +47,10 @@ export const TIERS = {
   joined_inside: 705,
   /** A few letters that ids begin with as well. */
   id_start: 700,
-  /** All words in the hosts, in the paths, in a label. */
-  field_words: 690,
   /** Words of the name, and the others in other fields. */
-  across_fields: 680,
+  across_fields: 690,
+  /** All words in a host, a path, a label. */
+  field_words: 680,
   /** Fuzzy, by edits. */
   name_typo: 660,
   prefix_typo: 640,

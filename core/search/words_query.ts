@@ -50,6 +50,7 @@ const WRAPPING = /^[\s"'`´‘’“”„«»‹›()[\]<>,;!?]+|[\s"'`´‘’
 const BRACED = /^\{([^{}/]*)\}$/u;
 const URL =
   /^(?:(?<method>[a-z]{3,7})\s+)?(?:[a-z][a-z+.-]*:\/\/)?(?<host>[^/\s?#]*)(?<path>\/[^\s?#]*)?(?:[?#]\S*)?$/u;
+const SCHEME = /^[a-z][a-z+.-]*:\/\//iu;
 const METHODS = new Set("get head post put patch delete options trace connect".split(" "));
 const ID = /^[0-9a-z][0-9a-z_-]{3,}$/u;
 const WORDS_MAX_COUNT = 16;
@@ -60,7 +61,9 @@ export function wordsQuery(text: string): WordsQuery {
   const folded = foldText(clean);
   const digraphs = foldDigraphs(clean);
   const squeezed = squeeze(folded);
-  const words = splitWords(clean).slice(0, WORDS_MAX_COUNT).map(queryWord);
+  // What stands before the host of a URL is no word of any entity.
+  const plain = clean.replace(SCHEME, "");
+  const words = splitWords(plain).slice(0, WORDS_MAX_COUNT).map(queryWord);
   return {
     folded,
     squeezed: digraphs === undefined ? [squeezed] : [squeezed, squeeze(digraphs)],
@@ -102,8 +105,10 @@ function typedBy(names: readonly QueryWord[], words: readonly QueryWord[]): Type
 }
 
 function hostLabelsOf(folded: string): readonly string[] {
-  if (/[\s/]/u.test(folded) || !folded.includes(".")) return [];
-  return hostLabels(folded);
+  // A URL of a host alone is that host.
+  const host = folded.replace(SCHEME, "").replace(/\/$/u, "");
+  if (/[\s/]/u.test(host) || !host.includes(".")) return [];
+  return hostLabels(host);
 }
 
 function pathQuery(folded: string): PathQuery | undefined {

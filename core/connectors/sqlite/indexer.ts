@@ -177,7 +177,12 @@ class SqliteSink implements Sink {
   #begin(opened: Opened): void {
     if (opened.database.inTransaction) return;
     opened.database.run("BEGIN IMMEDIATE");
-    this.#refuseReplaced(opened);
+    try {
+      this.#refuseReplaced(opened);
+    } catch (error) {
+      opened.database.run("ROLLBACK");
+      throw error;
+    }
   }
 
   /** Shows an index that was built beside the live one, and takes that one away. */
