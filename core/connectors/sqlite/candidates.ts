@@ -17,7 +17,7 @@ import {
 import type { Meanings, Vocabulary } from "./vocabulary.ts";
 
 /** How hard it is looked: each step is dearer than the one before, and finds what is worth less. */
-export type Effort = "strict" | "fuzzy" | "inside";
+export type Effort = "strict" | "fuzzy" | "letters" | "inside";
 
 /** What candidates are found with. */
 export interface CandidateSources {
@@ -166,6 +166,7 @@ export class CandidateFinder {
     if (query.words.length === 0) return;
     if (effort === "strict") this.#strict(query, condition);
     else if (effort === "fuzzy") this.#fuzzy(query, condition);
+    else if (effort === "letters") this.#letters(query);
     else this.#inside(query, condition);
   }
 
@@ -190,18 +191,9 @@ export class CandidateFinder {
   }
 
   #fuzzy(query: WordsQuery, condition: MatchExpression | undefined): void {
-    const { catalog, vocabulary } = this.#sources;
-    if (query.editsMax > 0) {
-      const near = query.squeezed.map((text) =>
-        catalog.near(text, { editsMax: query.editsMax, filter: this.#filter }),
-      );
-      for (const edits of [0, 1, 2, 3]) {
-        for (const { whole, beginnings } of near) {
-          this.#add(whole[edits] ?? []);
-          this.#add(this.#shortest(beginnings[edits] ?? []));
-        }
-      }
-    }
+    const { vocabulary } = this.#sources;
+    // A single word may be several that were joined, which no vocabulary tells.
+    if (query.words.length === 1) this.#letters(query);
     const fuzzy = new Map<string, Meanings>();
     const meaningOf = (word: QueryWord): Meanings => {
       const known = fuzzy.get(word.text) ?? vocabulary.fuzzy(word);
@@ -214,6 +206,22 @@ export class CandidateFinder {
     }
     if (!isLongPath(query)) this.#inColumns(query.words.map(meaningOf), condition);
     this.#paths(query, meaningOf, condition);
+  }
+
+  /** Names by all their letters, whatever separates them; and names among other words. */
+  #letters(query: WordsQuery): void {
+    const { catalog } = this.#sources;
+    if (query.editsMax > 0) {
+      const near = query.squeezed.map((text) =>
+        catalog.near(text, { editsMax: query.editsMax, filter: this.#filter }),
+      );
+      for (const edits of [0, 1, 2, 3]) {
+        for (const { whole, beginnings } of near) {
+          this.#add(whole[edits] ?? []);
+          this.#add(this.#shortest(beginnings[edits] ?? []));
+        }
+      }
+    }
     this.#add(catalog.amongst(partsOf(query), this.#filter));
   }
 

@@ -7,11 +7,10 @@ import {
   NAME_MAX_LENGTH,
 } from "./catalog_delta.ts";
 import { bits, bytes, Column, numbers } from "./growable.ts";
-import { nearness } from "./letter_distance.ts";
+import { nearness, sharesPair } from "./letter_distance.ts";
 
-/** Letters at the beginning of a name that have a mask of their own, and of a longer beginning. */
-const HEAD_LENGTH = 10;
-const LONG_HEAD_LENGTH = 18;
+/** Beginnings of a name that have a mask of their own: the shorter, the fewer letters occur in it. */
+const HEAD_LENGTHS = [8, 12, 16, 22] as const;
 
 /** Which entities count. A number that stands for a type or control plane indexes the arrays. */
 export interface SlotFilter {
@@ -59,8 +58,9 @@ export class Catalog {
   readonly #lengths = new Column(bytes);
   readonly #slots = new Column(numbers);
   readonly #masks = new Column(bits);
-  readonly #headMasks = new Column(bits);
-  readonly #longHeadMasks = new Column(bits);
+  readonly #headMasks = HEAD_LENGTHS.map((length) => ({ length, masks: new Column(bits) }));
+  /** The first four letters of each name: most are told apart by them. */
+  readonly #firstLetters = new Column(numbers);
   readonly #hashes = new Column(bits);
   #liveCount = 0;
 
@@ -155,16 +155,19 @@ export class Catalog {
   ): { readonly whole: number[]; readonly beginnings: number[] } {
     const typed = lettersOf(squeezed);
     const [whole, beginnings]: [number[], number[]] = [[], []];
-    const first = typed[0];
+    const firstLetters = this.#firstLetters.values;
+    const first = firstLettersOf(typed, 0, typed.length);
+    const firstMask = typed.length >= 4 ? -1 : ~(-1 >>> (8 * typed.length));
     const [starts, lengths, letters] = [
       this.#starts.values,
       this.#lengths.values,
       this.#letters.values,
     ];
     for (let entry = 0; entry < this.#starts.length; entry += 1) {
+      if ((((firstLetters[entry] ?? 0) ^ first) & firstMask) !== 0) continue;
+      if ((lengths[entry] ?? 0) < typed.length) continue;
       const start = starts[entry] ?? 0;
-      if (letters[start] !== first || (lengths[entry] ?? 0) < typed.length) continue;
-      let at = 1;
+      let at = Math.min(4, typed.length);
       while (at < typed.length && letters[start + at] === typed[at]) at += 1;
       if (at < typed.length) continue;
       const slot = this.#slots.values[entry] ?? 0;
@@ -202,6 +205,7 @@ export class Catalog {
       if (!isWhole && !isBeginning) continue;
       const start = starts[entry] ?? 0;
       const max = isWhole ? wholeMax : beginningMax;
+      if (!sharesPair(typed, { letters, start, length }, max)) continue;
       const near = nearness(typed, { letters, start, length }, max);
       if (near === undefined) continue;
       const slot = this.#slots.values[entry] ?? 0;
@@ -221,8 +225,8 @@ export class Catalog {
 
   /** The masks of the shortest beginnings that are at least so long. */
   #masksOfBeginnings(length: number): Int32Array {
-    if (length <= HEAD_LENGTH) return this.#headMasks.values;
-    return length <= LONG_HEAD_LENGTH ? this.#longHeadMasks.values : this.#masks.values;
+    const head = this.#headMasks.find((other) => other.length >= length);
+    return (head?.masks ?? this.#masks).values;
   }
 
   /** How many entities pass, by type and by control plane. */
@@ -309,8 +313,10 @@ export class Catalog {
     this.#lengths.push(end - start);
     this.#slots.push(this.#ids.length - 1);
     this.#masks.push(maskOf(names, start, end));
-    this.#headMasks.push(maskOf(names, start, Math.min(end, start + HEAD_LENGTH)));
-    this.#longHeadMasks.push(maskOf(names, start, Math.min(end, start + LONG_HEAD_LENGTH)));
+    for (const { length, masks } of this.#headMasks) {
+      masks.push(maskOf(names, start, Math.min(end, start + length)));
+    }
+    this.#firstLetters.push(firstLettersOf(names, start, end));
     this.#hashes.push(hashOf(names, start, end));
     this.#letters.append(names.subarray(start, end + 1));
   }
@@ -355,6 +361,15 @@ function maskOf(letters: Uint8Array, start: number, end: number): number {
   let mask = 0;
   for (let at = start; at < end; at += 1) mask |= 1 << bitOf(letters[at] ?? 0);
   return mask;
+}
+
+/** The first four letters as one number. */
+function firstLettersOf(letters: Uint8Array, start: number, end: number): number {
+  let first = 0;
+  for (let at = start; at < start + 4; at += 1) {
+    first = (first << 8) | (at < end ? (letters[at] ?? 0) : 0);
+  }
+  return first >>> 0;
 }
 
 /** 26 bits for Latin letters, the others for digits and everything else. */

@@ -20,7 +20,7 @@ import { type Filters, filterCondition, hasValues, slotFilter } from "./slot_fil
 /** Entities of one search that are compared with the query, beyond those of the pages before. */
 const SCORED_MAX_COUNT = 300;
 
-const EFFORTS: readonly Effort[] = ["strict", "fuzzy", "inside"];
+const EFFORTS: readonly Effort[] = ["strict", "fuzzy", "letters", "inside"];
 
 interface Scored {
   readonly slot: number;
