@@ -105,7 +105,7 @@ export class WordsScorer {
       return ranking("words_typo", name, { edits, alignment, gain: gain + wholeGain });
     }
     const isSame = isAll && isWhole && cost === 0;
-    if (isSame) return ranking("same_words", name, { alignment });
+    if (isSame) return ranking("same_words", name);
     // A single word in another form is no more than another word.
     if (isAll && isWhole && this.#matcher.count > 1) {
       return ranking("synonym_name", name, { alignment: { ...alignment, cost: 0 } });

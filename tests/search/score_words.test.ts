@@ -53,6 +53,12 @@ describe("relevance", () => {
     expect(tierOf(query, document)).toBe(tier);
   });
 
+  test("is all words of a name in another order over a type and some of them", () => {
+    const whole = scoreOf("planner eu service", { name: "service-planner-eu" });
+    expect(whole).toBeGreaterThan(scoreOf("planner eu service", { name: "planner-eu-archive" }));
+    expect(tierOf("planner eu service", { name: "planner-eu-archive" })).toBe("typed_name");
+  });
+
   test("forgives one edit in any word of four letters, wherever it is", () => {
     const name = fc.stringMatching(/^[a-z]{4,9}(-[a-z]{4,9}){0,2}$/);
     const edit = fc.record({
