@@ -16,7 +16,7 @@ const DELTAS_PER_LEVEL_COUNT = 32;
 /** Above it a delta is large enough to stay. */
 const LEVEL_MAX = 3;
 /** Changes of the catalog that are kept in memory until they are written. */
-const DELTA_MAX_COUNT = 20_000;
+const DELTA_MAX_COUNT = 5_000;
 /** Words that are remembered. Those beyond are found, but their typos are not. */
 const VOCABULARY_MAX_COUNT = 500_000;
 

@@ -9,7 +9,7 @@ const APPLICATION_ID = 0x6b6f6e6e;
 export const FILE_FORMAT = 1;
 /** How long a writer waits for another one. */
 const BUSY_TIMEOUT_MS = 5_000;
-const CACHE_KIB = 65_536;
+const CACHE_KIB = 32_768;
 /** Pages of the log that are written before it is folded back into the file: some 64 MiB. */
 const WAL_PAGES = 16_384;
 

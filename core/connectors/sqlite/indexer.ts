@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { KonnError } from "../../base/errors.ts";
+import { releaseMemory } from "../../base/release_memory.ts";
 import { identityDifference } from "../../connector/identity.ts";
 import type {
   Batch,
@@ -156,6 +157,7 @@ class SqliteSink implements Sink {
     this.#begin(opened);
     const fates: Record<Fate, number> = { ...NOTHING };
     for (const mutation of fold.mutations) fates[writer.apply(mutation)] += 1;
+    releaseMemory(batch.sizeBytes * GARBAGE_FACTOR);
     return reportOf(fold, fates);
   }
 
@@ -234,6 +236,9 @@ class SqliteSink implements Sink {
     });
   }
 }
+
+/** What taking a batch apart into words leaves to collect, for each of its bytes. */
+const GARBAGE_FACTOR = 2;
 
 const NOTHING = { written: 0, deleted: 0, unchanged: 0, already_applied: 0 } as const;
 
