@@ -62,12 +62,13 @@ function lowerCased(text: string): string {
   return cleanText(text).toLowerCase().normalize("NFC");
 }
 
+/** Marks first: ǽ is an accent on a letter that is two. */
 function withoutAccents(lower: string): string {
   return lower
-    .replace(OWN_LATIN_LETTER, (letter) => LATIN_LETTERS[letter] ?? letter)
     .normalize("NFD")
     .replace(LATIN_MARKS, "$1")
-    .normalize("NFC");
+    .normalize("NFC")
+    .replace(OWN_LATIN_LETTER, (letter) => LATIN_LETTERS[letter] ?? letter);
 }
 
 /** By a loop: nearly all texts are, and this is asked several times of each. */

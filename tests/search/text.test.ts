@@ -16,6 +16,7 @@ describe("foldText()", () => {
     ["ｐａｙ－ｍｅｎｔ", "pay-ment"],
     ["partner–metrics", "partner-metrics"],
     ["pay\u200bments", "payments"],
+    ["Ǽther Ǿre", "aether ore"],
     ["Клиент", "клиент"],
     ["ガード", "ガード"],
     ["İstanbul", "istanbul"],
