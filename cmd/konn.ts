@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: KonnCommand }>>
   replay: () => import("./replay.ts"),
   sync: () => import("./sync.ts"),
   pipe: () => import("./pipe.ts"),
+  search: () => import("./search.ts"),
   verify: () => import("./verify.ts"),
   status: () => import("./status.ts"),
 };

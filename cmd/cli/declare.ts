@@ -16,6 +16,8 @@ export interface Positional {
   readonly name: string;
   readonly description: string;
   readonly required: boolean;
+  /** The last one may stand for all arguments that follow, which are joined with spaces. */
+  readonly isRepeated?: boolean;
 }
 
 export interface Example {
@@ -90,7 +92,10 @@ export function declareCommand<const Name extends SettingName>(
     run: async ({ args, data }) => {
       // citty carries what main gives it untyped.
       const context: CallContext = data;
-      const placed = positionals.map((p, index): [string, string] => [p.name, args._[index] ?? ""]);
+      const placed = positionals.map((p, index): [string, string] => {
+        const values = args._.slice(index, p.isRepeated === true ? undefined : index + 1);
+        return [p.name, values.join(" ")];
+      });
       const { interrupt } = context;
       const { values, given, terminal: opened } = resolveInvocation({ name, settings, context });
       using terminal = opened;

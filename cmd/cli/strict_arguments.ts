@@ -76,6 +76,7 @@ function checkArity(command: KonnCommand, positionals: readonly string[]): void 
       command,
       `Cannot run konn ${command.name} without ${missing.name.toUpperCase()}`,
     );
+  if (command.positionals.at(-1)?.isRepeated === true) return;
   const extra = positionals[command.positionals.length];
   if (extra === undefined) return;
   throw usageError(

@@ -7,7 +7,7 @@ import {
   type SettingName,
   SETTINGS,
 } from "../../core/config/mod.ts";
-import type { KonnCommand } from "./declare.ts";
+import type { KonnCommand, Positional } from "./declare.ts";
 
 /** The help of one command, within 80 columns. */
 export function commandUsage(command: KonnCommand): string {
@@ -19,9 +19,7 @@ export function commandUsage(command: KonnCommand): string {
   const security = settings
     .filter((setting) => isSecurity(setting) && !idleSettings.includes(setting))
     .toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
-  const places = positionals.map((p) =>
-    p.required ? p.name.toUpperCase() : `[${p.name.toUpperCase()}]`,
-  );
+  const places = positionals.map((p) => (p.required ? placeOf(p) : `[${placeOf(p)}]`));
   return sections([
     description,
     `Usage: konn ${[name, ...places, "[flags]"].join(" ")}`,
@@ -70,6 +68,10 @@ function idleText(names: readonly SettingName[]): string {
   if (names.length === 0) return "";
   const flags = names.map((name) => `--${name}`).join(" ");
   return wrap(`Taken as well, and without effect here: ${flags}`, LINE_COLUMNS_COUNT).join("\n");
+}
+
+function placeOf({ name, isRepeated }: Positional): string {
+  return `${name.toUpperCase()}${isRepeated === true ? "..." : ""}`;
 }
 
 function settingRow(name: SettingName): [string, string] {

@@ -34,7 +34,11 @@ export interface Setting<Value> {
  */
 export const SETTINGS = {
   from: optional(text, "URL", "where events come from: FILE, -, kafka:TOPIC"),
-  to: optional(text, "URL", "where events go to: FILE, -, kafka:TOPIC, opensearch:INDEX"),
+  to: optional(
+    text,
+    "URL",
+    "where events go to: FILE, -, kafka:TOPIC, opensearch:INDEX, sqlite:FILE",
+  ),
   brokers: withDefault(brokers, "HOST:PORT,...", "Kafka brokers to begin with", "localhost:9092"),
   topic: withDefault(topics, "NAME", "Kafka topic; sync reads several: a,b", "cdc-events"),
   partitions: optional(count(1), "N", "partitions of a topic that konn makes (default: 3)"),
@@ -72,7 +76,11 @@ export const SETTINGS = {
   wait: optional(duration, "DUR", "wait so long for services to start: 60s"),
   rate: optional(rate, "N/s", "at most so many events a second: 500/s"),
   speed: optional(factor, "Nx", "pace by the events' own times: 1x, 10x"),
-  limit: optional(count(1), "N", "stop after so many events; verify: name so many keys"),
+  limit: optional(
+    count(1),
+    "N",
+    "stop after so many events; verify: name so many keys; search: so many hits",
+  ),
   "exclude-types": optional(list, "TYPES", "leave out entity types: key,certificate"),
   "skip-types": withDefault(
     list,
@@ -93,6 +101,9 @@ export const SETTINGS = {
     "keep the versions of deleted documents: 24h",
     "24h",
   ),
+  type: optional(list, "TYPES", "entity types that are searched: service,route"),
+  "control-plane": optional(list, "IDS", "control planes that are searched, by their ids"),
+  explain: toggle("say of each hit why it ranks there"),
   repair: toggle("write anew what differs"),
   "dry-run": toggle("read and count, write nothing"),
   "kafka-tls": toggle("speak TLS with Kafka"),

@@ -110,12 +110,14 @@ export const httpUrl = v.pipe(
 
 const OPENSEARCH_URL = /^opensearchs?:(?:\/\/[^/@\s]+\/)?([^/]*)$/;
 
+const SQLITE_URL = /^sqlite:./s;
+
 /** An index or alias by its name or by its connector URL. */
 export const index = v.pipe(
   v.string(),
   v.check(
-    (text) => isIndexName(OPENSEARCH_URL.exec(text)?.[1] ?? text),
-    `${INDEX_NAME_RULE}, or opensearch://HOST:PORT/NAME`,
+    (text) => isIndexName(OPENSEARCH_URL.exec(text)?.[1] ?? text) || SQLITE_URL.test(text),
+    `${INDEX_NAME_RULE}, or opensearch://HOST:PORT/NAME, or sqlite:FILE`,
   ),
 );
 

@@ -23,6 +23,7 @@ export function parseConnectorUrl(url: string): ConnectorUrl {
   const [, scheme, rest = ""] = SCHEME.exec(url) ?? [];
   if (scheme === undefined) return { scheme: "file", hosts: undefined, name: url };
   if (scheme === "file") return { scheme, hosts: undefined, name: filePath(rest) };
+  if (scheme === "sqlite") return named(scheme, undefined, filePath(rest));
   if (!rest.startsWith("//")) return named(scheme, undefined, rest);
   const [, hosts, name = ""] = AUTHORITY.exec(rest) ?? [];
   // No name of a topic or an index has one, and a password may hold a slash.
@@ -44,10 +45,14 @@ export function isLines(url: string): boolean {
 
 function named(scheme: string, hosts: string | undefined, name: string): ConnectorUrl {
   if (name !== "" && hosts !== "") return { scheme, hosts, name };
+  const hint =
+    scheme === "sqlite"
+      ? "Write sqlite:FILE."
+      : `Write ${scheme}:NAME or ${scheme}://HOST:PORT/NAME.`;
   throw new KonnError(`Cannot use a ${scheme} URL without a name`, {
     code: "URL_INVALID",
     kind: "usage",
-    hint: `Write ${scheme}:NAME or ${scheme}://HOST:PORT/NAME.`,
+    hint,
   });
 }
 

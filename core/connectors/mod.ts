@@ -5,6 +5,7 @@ import { INDEX_NAME_RULE, isIndexName } from "../base/index_name.ts";
 import { suggest } from "../base/suggest.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
 import type { Sink, Source } from "../connector/mod.ts";
+import type { Searcher } from "../search/mod.ts";
 import type { Observer } from "../observe/observer.ts";
 import { type ConnectorUrl, parseConnectorUrl } from "./connector_url.ts";
 import type { KafkaSecurity } from "./kafka/security.ts";
@@ -69,10 +70,15 @@ interface Connector {
   readonly sink?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<Sink>;
   /** Looks into what the sink has written. */
   readonly inspector?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<IndexInspector>;
+  /** Searches what the sink has written. */
+  readonly searcher?: (url: ConnectorUrl, options: SearcherOptions) => Promise<Searcher>;
   /** Whether a later run can go on where one stopped. */
   readonly resumable: boolean;
   readonly unit: SequenceUnit;
 }
+
+/** What the settings say about an index that is searched. */
+export type SearcherOptions = Pick<ConnectorOptions, "openSearchUrl">;
 
 const FILE: Connector = {
   source: async ({ name: path }, { readFormat: format, ...options }) => {
@@ -133,6 +139,19 @@ const OPENSEARCH: Connector = {
   unit: "events",
 };
 
+const SQLITE: Connector = {
+  sink: async ({ name }, options) => {
+    const { createSqliteSink } = await import("./sqlite/indexer.ts");
+    return createSqliteSink({ ...options, path: name });
+  },
+  searcher: async ({ name }) => {
+    const { createSqliteSearcher } = await import("./sqlite/searcher.ts");
+    return createSqliteSearcher({ path: name });
+  },
+  resumable: true,
+  unit: "events",
+};
+
 /** Counts what an index would be given. */
 const DRY_RUN: Connector = {
   sink: async (_url, { onTruncate = "halt", skipTypes }) => {
@@ -150,6 +169,7 @@ const CONNECTORS: Readonly<Record<string, Connector>> = {
   kafka: KAFKA,
   opensearch: OPENSEARCH,
   opensearchs: OPENSEARCH,
+  sqlite: SQLITE,
   "dry-run": DRY_RUN,
 };
 
@@ -196,6 +216,18 @@ export async function createInspector(
     code: "CONNECTOR_NO_INDEX",
     kind: "usage",
     hint: "Indexes: opensearch:INDEX.",
+  });
+}
+
+/** Makes the searcher of the index that a URL names. Throws a usage error when it has none. */
+export async function createSearcher(url: string, options: SearcherOptions): Promise<Searcher> {
+  const parsed = parseConnectorUrl(url);
+  const { searcher } = findConnector(parsed);
+  if (searcher) return await searcher(parsed, options);
+  throw new KonnError(`Cannot search ${parsed.scheme}: konn does not search it itself`, {
+    code: "CONNECTOR_NO_SEARCH",
+    kind: "usage",
+    hint: "Searched indexes: sqlite:FILE.",
   });
 }
 
@@ -253,7 +285,7 @@ function cannotBe(verb: string, scheme: string): KonnError {
     {
       code: "CONNECTOR_ONE_WAY",
       kind: "usage",
-      hint: "Sources: FILE, -, kafka:TOPIC. Sinks: FILE, -, kafka:TOPIC, opensearch:INDEX.",
+      hint: "Sources: FILE, -, kafka:TOPIC. Sinks: FILE, -, kafka:TOPIC, opensearch:INDEX, sqlite:FILE.",
     },
   );
 }

@@ -14,9 +14,17 @@ export interface EntityDocument {
   readonly control_plane?: string;
   /** What a person calls it: name, username, hostname, target, ... */
   readonly name?: string;
+  /** A second name, of consumers: what another system calls them. */
+  readonly custom_id?: string;
+  /** A second name, of plugins. */
+  readonly instance_name?: string;
+  /** A second name, of vaults: what references begin with. */
+  readonly prefix?: string;
   readonly description?: string;
   readonly hosts?: readonly string[];
   readonly paths?: readonly string[];
+  /** HTTP methods of a route. */
+  readonly methods?: readonly string[];
   readonly protocols?: readonly string[];
   readonly tags?: readonly string[];
   /** `k=v`. */
@@ -37,9 +45,13 @@ export const DOCUMENT_FIELDS = [
   "id",
   "control_plane",
   "name",
+  "custom_id",
+  "instance_name",
+  "prefix",
   "description",
   "hosts",
   "paths",
+  "methods",
   "protocols",
   "tags",
   "labels",
@@ -81,9 +93,11 @@ function draftOfKey(key: EntityKey): Draft {
 
 function fillDraft(draft: Draft, reader: FieldReader, fields: EntityFields): void {
   set(draft, "name", reader.text(fields.name));
+  for (const name of fields.otherNames) set(draft, name, reader.text([name]));
   if (fields.hasDescription) set(draft, "description", reader.text(["description"]));
   set(draft, "hosts", reader.texts(fields.hosts));
   set(draft, "paths", reader.texts(fields.paths));
+  set(draft, "methods", reader.texts(fields.methods));
   set(draft, "protocols", reader.texts(fields.protocols));
   set(draft, "tags", reader.texts(["tags"]));
   if (fields.hasLabels) set(draft, "labels", reader.pairs("labels"));

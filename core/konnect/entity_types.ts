@@ -9,11 +9,14 @@
 export interface EntityFields {
   /** What a person calls the entity: the first of these that holds a text. */
   readonly name: readonly string[];
+  /** Second names, each of which goes into the document's field of that name. */
+  readonly otherNames: readonly ("custom_id" | "instance_name" | "prefix")[];
   /** Fields that refer to the entity that this one belongs to, `{id}`; the first that does. */
   readonly parent: readonly string[];
   /** Fields whose texts, single or in lists, go into the document's field of that name. */
   readonly hosts: readonly string[];
   readonly paths: readonly string[];
+  readonly methods: readonly string[];
   readonly protocols: readonly string[];
   readonly hasLabels: boolean;
   readonly hasVersion: boolean;
@@ -26,9 +29,11 @@ export interface EntityFields {
 /** What is taken of an entity whose type is not in the table: its name, and its tags. */
 const UNKNOWN: EntityFields = {
   name: ["name"],
+  otherNames: [],
   parent: [],
   hosts: [],
   paths: [],
+  methods: [],
   protocols: [],
   hasLabels: false,
   hasVersion: false,
@@ -75,10 +80,11 @@ const TABLE: readonly (readonly [types: string, fields: EntityFields])[] = [
       parent: ["service"],
       hosts: ["hosts"],
       paths: ["paths"],
+      methods: ["methods"],
       protocols: ["protocols"],
     },
   ],
-  ["consumer", { ...COMMON, name: ["username", "custom_id"] }],
+  ["consumer", { ...COMMON, name: ["username", "custom_id"], otherNames: ["custom_id"] }],
   ["consumer_group", COMMON],
   ["consumer_group_member consumer_group_consumer", { ...OPAQUE, parent: ["consumer_group"] }],
   ["consumer_group_plugin", { ...COMMON, parent: ["consumer_group"] }],
@@ -87,6 +93,7 @@ const TABLE: readonly (readonly [types: string, fields: EntityFields])[] = [
     {
       ...COMMON,
       name: ["name", "instance_name"],
+      otherNames: ["instance_name"],
       parent: ["route", "service", "consumer", "consumer_group"],
       protocols: ["protocols"],
       hasEnabled: true,
@@ -97,7 +104,7 @@ const TABLE: readonly (readonly [types: string, fields: EntityFields])[] = [
   ["certificate", OPAQUE],
   ["ca_certificate", OPAQUE],
   ["sni", { ...COMMON, parent: ["certificate"] }],
-  ["vault", { ...COMMON, name: ["name", "prefix"], hasDescription: true }],
+  ["vault", { ...COMMON, name: ["name", "prefix"], otherNames: ["prefix"], hasDescription: true }],
   ["key", { ...COMMON, name: ["name", "kid"], parent: ["set"] }],
   ["key_set", COMMON],
   ["partial", COMMON],
@@ -127,12 +134,12 @@ const TABLE: readonly (readonly [types: string, fields: EntityFields])[] = [
   ["data_plane_certificate data_plane_client_certificate", OPAQUE],
   // Administration and the developer portal.
   ["workspace", COMMON],
-  ["admin", { ...COMMON, name: ["username", "custom_id"] }],
+  ["admin", { ...COMMON, name: ["username", "custom_id"], otherNames: ["custom_id"] }],
   ["rbac_user", { ...COMMON, hasEnabled: true }],
   ["rbac_role group", COMMON],
   ["rbac_role_endpoint rbac_role_entity", { ...OPAQUE, parent: ["role"] }],
   ["rbac_user_role rbac_user_group", { ...OPAQUE, parent: ["user"] }],
-  ["developer", { ...COMMON, name: ["email", "custom_id"] }],
+  ["developer", { ...COMMON, name: ["email", "custom_id"], otherNames: ["custom_id"] }],
   ["application", { ...COMMON, parent: ["developer"], hasDescription: true }],
   ["application_instance", { ...OPAQUE, parent: ["application"] }],
   ["document_object", { ...OPAQUE, parent: ["service"], paths: ["path"] }],

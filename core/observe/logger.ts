@@ -1,4 +1,5 @@
 import { type ConsolaReporter, createConsola, type LogObject } from "consola/basic";
+import { printable } from "../base/printable.ts";
 import type { LogFields, Logger } from "./observer.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -65,13 +66,6 @@ function renderPretty({ level, message, fields }: LogLine, colors: boolean): str
     .join(" ");
   const paint = (text: string, code: number) => (colors ? `\u001B[${code}m${text}\u001B[0m` : text);
   return `${paint(sign, color)} ${printable(message)}${details === "" ? "" : ` ${paint(details, 90)}`}`;
-}
-
-/** A key may come from anybody: what would steer a terminal is shown as an escape. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
 }
 
 function isFields(value: unknown): value is LogFields {

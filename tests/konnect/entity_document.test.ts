@@ -43,6 +43,20 @@ describe("entityDocument() takes", () => {
     expect(nameOf("basic-auth", { username: "u" })).toBe("u");
   });
 
+  test("second names and methods, of the types that have them", () => {
+    const object = { name: "n", custom_id: "c", instance_name: "i", prefix: "p", methods: ["GET"] };
+    const extraOf = (type: string): object => {
+      const { document } = documentOf(object, `c/cp/o/${type}/id`);
+      const { custom_id, instance_name, prefix, methods } = document;
+      return { custom_id, instance_name, prefix, methods };
+    };
+    expect(extraOf("consumer")).toEqual({ custom_id: "c" });
+    expect(extraOf("plugin")).toEqual({ instance_name: "i" });
+    expect(extraOf("vault")).toEqual({ prefix: "p" });
+    expect(extraOf("route")).toEqual({ methods: ["GET"] });
+    expect(extraOf("service")).toEqual({});
+  });
+
   test("nothing of a node that changes with every heartbeat", () => {
     const node = { hostname: "h", created_at: 1, config_hash: "a", last_ping: 2, updated_at: 2 };
     const key = "c/cp/o/node/id";

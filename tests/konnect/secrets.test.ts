@@ -20,6 +20,7 @@ const SHOWN_OF_TYPE: ReadonlyMap<string, readonly string[]> = new Map(
     admin: ["username", "custom_id"],
     developer: ["email", "custom_id"],
     plugin: ["instance_name"],
+    route: ["methods"],
     target: ["target"],
     vault: ["prefix"],
     key: ["kid"],

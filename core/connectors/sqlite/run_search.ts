@@ -1,0 +1,191 @@
+import { explanationOf } from "../../search/explanation.ts";
+import { Highlighter } from "../../search/highlight.ts";
+import { nextCursor, pageOffset } from "../../search/page_cursor.ts";
+import type { Expression } from "../../search/query.ts";
+import { type ExpressionScorer, expressionScorer } from "../../search/score_expression.ts";
+import type { Ranking } from "../../search/score_words.ts";
+import type { SearchableEntity } from "../../search/searchable_entity.ts";
+import type {
+  EntityDocument,
+  IndexedEntity,
+  SearchHit,
+  SearchRequest,
+  SearchResult,
+} from "../../search/searcher.ts";
+import { CandidateFinder, type Effort } from "./candidates.ts";
+import { countAll, countMatching } from "./facets.ts";
+import type { LoadedGeneration } from "./loaded_generation.ts";
+import { type Filters, filterCondition, hasValues, slotFilter } from "./slot_filter.ts";
+
+/** Entities of one search that are compared with the query, beyond those of the pages before. */
+const SCORED_MAX_COUNT = 300;
+
+const EFFORTS: readonly Effort[] = ["strict", "fuzzy", "letters", "inside"];
+
+interface Scored {
+  readonly slot: number;
+  readonly entity: SearchableEntity;
+  readonly ranking: Ranking;
+}
+
+/** Searches what is loaded. */
+export function runSearch(loaded: LoadedGeneration, request: SearchRequest): SearchResult {
+  const offset = pageOffset(request);
+  const wantedCount = offset + request.size + 1;
+  const { expression } = request.query;
+  return isEverything(expression)
+    ? everything(loaded, request, { offset, wantedCount })
+    : matching(loaded, request, { offset, wantedCount });
+}
+
+interface Window {
+  readonly offset: number;
+  /** One more than the page needs, which tells whether there is a next one. */
+  readonly wantedCount: number;
+}
+
+/** Nothing was asked for: what there is, by the length of its name. */
+function everything(
+  loaded: LoadedGeneration,
+  request: SearchRequest,
+  { offset, wantedCount }: Window,
+): SearchResult {
+  const { catalog } = loaded;
+  const slots = catalog.shortest(slotFilter(catalog, request), wantedCount);
+  const scores = new Map<number, Scored | undefined>();
+  score(loaded, { slots, scorer: expressionScorer(undefined), scores, maxCount: wantedCount });
+  const { total, facets } = countAll(loaded, request);
+  const hits = hitsOf(scores);
+  return {
+    hits: pageOf(hits.slice(offset, offset + request.size), request),
+    total: { count: total, isExact: true },
+    facets,
+    next: nextCursor(request, { offset, foundCount: hits.length }),
+  };
+}
+
+function matching(
+  loaded: LoadedGeneration,
+  request: SearchRequest,
+  { offset, wantedCount }: Window,
+): SearchResult {
+  const { expression } = request.query;
+  const scorer = expressionScorer(expression);
+  const scores = new Map<number, Scored | undefined>();
+  const ranker = finderOf(loaded, request);
+  const isNarrowed = hasValues(request.types) || hasValues(request.controlPlanes);
+  const counter = isNarrowed ? finderOf(loaded, { fence: request.fence }) : ranker;
+  let hits: Scored[] = [];
+  for (const effort of effortsFor(expression)) {
+    ranker.find(expression, effort);
+    if (isNarrowed) counter.find(expression, effort);
+    const maxCount = SCORED_MAX_COUNT + wantedCount;
+    score(loaded, { slots: ranker.found(), scorer, scores, maxCount });
+    hits = hitsOf(scores);
+    if (hits.length >= wantedCount || hits[0]?.ranking.tier === "exact_id") break;
+  }
+  let uncomparedCount = 0;
+  function* counted(): Generator<number> {
+    for (const slot of counter.found()) {
+      const isCompared = scores.has(slot);
+      if (!isCompared) uncomparedCount += 1;
+      // What was found by its words alone is taken for a match.
+      if (!isCompared || scores.get(slot) !== undefined) yield slot;
+    }
+  }
+  const { total, facets } = countMatching(loaded, counted(), request);
+  const isCertain = expression?.kind === "words" || uncomparedCount === 0;
+  return {
+    hits: pageOf(hits.slice(offset, offset + request.size), request),
+    total: { count: total, isExact: counter.isComplete && isCertain },
+    facets,
+    next: nextCursor(request, { offset, foundCount: hits.length }),
+  };
+}
+
+/** An entity as callers get it. */
+export function indexedEntity(key: string, document: EntityDocument): IndexedEntity {
+  const { id, type, name } = document;
+  return { key, id, type, name: name ?? id, document };
+}
+
+/** An empty query, or a wildcard by itself. */
+function isEverything(expression: Expression | undefined): boolean {
+  if (expression === undefined) return true;
+  if (expression.kind !== "term" || expression.field.name !== "any") return false;
+  return expression.pattern.text === "";
+}
+
+function finderOf(loaded: LoadedGeneration, filters: Filters): CandidateFinder {
+  return new CandidateFinder(loaded, {
+    filter: slotFilter(loaded.catalog, filters),
+    condition: filterCondition(filters),
+  });
+}
+
+/** Without plain words there is nothing to be fuzzy about. */
+function effortsFor(expression: Expression | undefined): readonly Effort[] {
+  return hasWords(expression) ? EFFORTS : ["strict"];
+}
+
+function hasWords(expression: Expression | undefined): boolean {
+  if (expression === undefined) return false;
+  if ("parts" in expression) return expression.parts.some(hasWords);
+  return expression.kind === "words";
+}
+
+interface Scoring {
+  readonly slots: Iterable<number>;
+  readonly scorer: ExpressionScorer;
+  /** By slot; undefined for what does not match. */
+  readonly scores: Map<number, Scored | undefined>;
+  readonly maxCount: number;
+}
+
+function score(loaded: LoadedGeneration, { slots, scorer, scores, maxCount }: Scoring): void {
+  const fresh: number[] = [];
+  for (const slot of slots) {
+    if (fresh.length >= maxCount) break;
+    if (!scores.has(slot)) fresh.push(slot);
+  }
+  const entities = loaded.entities(fresh);
+  for (const slot of fresh) {
+    const entity = entities.get(slot);
+    const ranking = entity && scorer.score(entity);
+    scores.set(slot, entity && ranking && { slot, entity, ranking });
+  }
+}
+
+function hitsOf(scores: ReadonlyMap<number, Scored | undefined>): Scored[] {
+  const hits: Scored[] = [];
+  for (const scored of scores.values()) if (scored) hits.push(scored);
+  return hits.toSorted(byRank);
+}
+
+/** The better match first, then the shorter name, then the key. */
+function byRank(a: Scored, b: Scored): number {
+  return (
+    b.ranking.score - a.ranking.score ||
+    nameOf(a.entity).length - nameOf(b.entity).length ||
+    (a.entity.key < b.entity.key ? -1 : 1)
+  );
+}
+
+function nameOf({ document }: SearchableEntity): string {
+  return document.name ?? document.id;
+}
+
+function pageOf(page: readonly Scored[], { query, explain }: SearchRequest): SearchHit[] {
+  const highlighter = new Highlighter(query.expression);
+  return page.map(({ entity, ranking }) => {
+    const { score: points, tier, match } = ranking;
+    const hit: SearchHit = {
+      ...indexedEntity(entity.key, entity.document),
+      score: points,
+      tier,
+      match,
+      highlights: highlighter.highlights(entity, ranking),
+    };
+    return explain === true ? Object.assign(hit, { explanation: explanationOf(ranking) }) : hit;
+  });
+}

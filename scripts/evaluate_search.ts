@@ -1,0 +1,59 @@
+#!/usr/bin/env bun
+/**
+ * How well a search engine answers judged queries, by class.
+ *
+ *   bun scripts/evaluate_search.ts [--corpus FILE] [--queries FILE] [--misses N]
+ *
+ * Without files it takes the sample in tests/fixtures/search. Files are JSONL, plain, .gz or .zst.
+ */
+import { parseArgs } from "node:util";
+import { createSqliteSink } from "../core/connectors/sqlite/indexer.ts";
+import { createSqliteSearcher } from "../core/connectors/sqlite/searcher.ts";
+import { SILENT_OBSERVER } from "../core/observe/observer.ts";
+import { TemporaryFolder } from "../tests/fakes/temporary_folder.ts";
+import { evaluate, indexCorpus, type Quality, readJudged } from "../tests/search/relevance.ts";
+
+const FIXTURES = new URL("../tests/fixtures/search/", import.meta.url);
+
+const { values } = parseArgs({
+  options: {
+    corpus: { type: "string", default: new URL("corpus.jsonl.zst", FIXTURES).pathname },
+    queries: { type: "string", default: new URL("queries.jsonl.zst", FIXTURES).pathname },
+    misses: { type: "string", default: "0" },
+  },
+});
+
+const { corpus, queries } = await readJudged(values);
+using folder = new TemporaryFolder();
+const path = folder.file("index.sqlite");
+const startedMs = performance.now();
+{
+  await using sink = createSqliteSink({ path, observer: SILENT_OBSERVER });
+  await indexCorpus(sink, corpus);
+}
+const seconds = (performance.now() - startedMs) / 1_000;
+console.log(
+  `sqlite: ${corpus.length} entities in ${seconds.toFixed(2)} s (${Math.round(corpus.length / seconds)}/s)`,
+);
+await using searcher = createSqliteSearcher({ path });
+const { classes, core, hard, all, rubbish, misses } = await evaluate(searcher, queries);
+console.log("class              n    S@1     MRR  empty  p50 ms  p95 ms");
+for (const quality of [...classes, core, hard, all]) console.log(row(quality));
+console.log(`nomatch: ${rubbish.length} found something ${rubbish.join(", ")}`);
+for (const { query, place, keys } of misses.slice(0, Number(values.misses))) {
+  console.log(
+    `  ${query.id} ${query.class} «${query.q}» place ${place || "none"}, first ${keys[0] ?? "nothing"}`,
+  );
+}
+
+function row({ class: name, queriesCount, successAt1, mrr, emptyShare, p50Ms, p95Ms }: Quality) {
+  const cells = [
+    String(queriesCount).padStart(5),
+    (successAt1 * 100).toFixed(1).padStart(7),
+    mrr.toFixed(3).padStart(8),
+    (emptyShare * 100).toFixed(1).padStart(7),
+    p50Ms.toFixed(2).padStart(8),
+    p95Ms.toFixed(2).padStart(8),
+  ];
+  return `${name.padEnd(15)}${cells.join("")}`;
+}

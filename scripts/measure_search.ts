@@ -1,0 +1,142 @@
+#!/usr/bin/env bun
+/**
+ * How fast the embedded engine indexes, opens and searches as somebody types.
+ *
+ *   bun scripts/measure_search.ts [--copies 50] [--queries 2000] [--keep FILE]
+ *
+ * Each copy of the sample corpus has ids and control planes of its own, and names of which one word
+ * is another one, so that the vocabulary stays that of people. --keep uses a file again.
+ */
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { createSqliteSink } from "../core/connectors/sqlite/indexer.ts";
+import { createSqliteSearcher } from "../core/connectors/sqlite/searcher.ts";
+import { SILENT_OBSERVER } from "../core/observe/observer.ts";
+import { parseQuery, SearchError } from "../core/search/mod.ts";
+import { TemporaryFolder } from "../tests/fakes/temporary_folder.ts";
+import {
+  type CorpusEntity,
+  indexCorpus,
+  type JudgedQuery,
+  percentile,
+  readJudged,
+} from "../tests/search/relevance.ts";
+
+const FIXTURES = new URL("../tests/fixtures/search/", import.meta.url);
+const { values } = parseArgs({
+  options: {
+    copies: { type: "string", default: "50" },
+    queries: { type: "string", default: "2000" },
+    keep: { type: "string" },
+  },
+});
+
+const { corpus, queries } = await readJudged({
+  corpus: new URL("corpus.jsonl.zst", FIXTURES),
+  queries: new URL("queries.jsonl.zst", FIXTURES),
+});
+using folder = new TemporaryFolder();
+const path = values.keep ?? folder.file("index.sqlite");
+if (!existsSync(path)) await build(Number(values.copies));
+await measure();
+
+async function build(copiesCount: number): Promise<void> {
+  const words = wordsOf(corpus);
+  let entitiesCount = 0;
+  await using sink = createSqliteSink({ path, observer: SILENT_OBSERVER });
+  function* copies(): Generator<CorpusEntity> {
+    for (let copy = 0; copy < copiesCount; copy += 1) {
+      for (const [at, entity] of corpus.entries()) {
+        entitiesCount += 1;
+        yield copy === 0
+          ? entity
+          : copyOf(entity, { copy, word: words[(at * 31 + copy * 977) % words.length] ?? "x" });
+      }
+    }
+  }
+  const seconds = await indexCorpus(sink, copies());
+  console.log(
+    `indexed ${entitiesCount} entities in ${seconds.toFixed(1)} s: ${Math.round(entitiesCount / seconds)}/s, ${megabytes(Bun.file(path).size)} MB`,
+  );
+}
+
+async function measure(): Promise<void> {
+  const beforeBytes = process.memoryUsage.rss();
+  await using searcher = createSqliteSearcher({ path });
+  let startedMs = performance.now();
+  const all = await searcher.search({ query: parseQuery(""), size: 10 });
+  console.log(
+    `opened ${all.total.count} entities in ${(performance.now() - startedMs).toFixed(0)} ms`,
+  );
+  const times: { text: string; ms: number; cpuMs: number }[] = [];
+  for (const text of typedTexts(queries, Number(values.queries))) {
+    try {
+      const query = parseQuery(text);
+      startedMs = performance.now();
+      const cpu = process.cpuUsage();
+      await searcher.search({ query, size: 10 });
+      const { user, system } = process.cpuUsage(cpu);
+      times.push({ text, ms: performance.now() - startedMs, cpuMs: (user + system) / 1_000 });
+    } catch (error) {
+      if (!(error instanceof SearchError)) throw error;
+    }
+  }
+  // On a machine that is shared, the time of the processor says more than that on the wall.
+  report(
+    "on the wall",
+    times.map(({ ms }) => ms),
+  );
+  report(
+    "of the processor",
+    times.map(({ cpuMs }) => cpuMs),
+  );
+  console.log(`memory of the searcher: ${megabytes(process.memoryUsage.rss() - beforeBytes)} MB`);
+  for (const { text, cpuMs: ms } of times.toSorted((a, b) => b.cpuMs - a.cpuMs).slice(0, 8)) {
+    console.log(`  ${ms.toFixed(1).padStart(7)} ms ${text}`);
+  }
+}
+
+function report(what: string, ms: readonly number[]): void {
+  const sorted = ms.toSorted((a, b) => a - b);
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(sorted, share).toFixed(1));
+  const longest = sorted.at(-1)?.toFixed(1);
+  console.log(
+    `${sorted.length} searches as typed, ${what}: p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, longest ${longest} ms`,
+  );
+}
+
+/** Beginnings of the queries, as a page would ask for them: every key that is typed. */
+function typedTexts(judged: readonly JudgedQuery[], count: number): readonly string[] {
+  const typed = judged.flatMap(({ q }) => {
+    return Array.from({ length: q.length }, (_, at) => q.slice(0, at + 1));
+  });
+  const step = Math.max(1, Math.floor(typed.length / count));
+  return typed.filter((_, at) => at % step === 0);
+}
+
+function wordsOf(entities: readonly CorpusEntity[]): readonly string[] {
+  const words = new Set<string>();
+  for (const { value } of entities) {
+    for (const [word] of JSON.stringify(value).matchAll(/(?<=[-_."])[a-z]{4,12}(?=[-_."])/g))
+      words.add(word);
+  }
+  return [...words];
+}
+
+function copyOf(
+  { key, value }: CorpusEntity,
+  { copy, word }: { copy: number; word: string },
+): CorpusEntity {
+  const mark = copy.toString(16).padStart(4, "0");
+  const text = JSON.stringify(value)
+    .replace(/("(?:name|username|hostname)":")([^"]*?)([-_.])/, `$1${word}$3`)
+    .replaceAll(/([0-9a-f]{4})([0-9a-f]{4}-[0-9a-f]{4}-)/g, `${mark}$2`);
+  return {
+    key: key.replaceAll(/([0-9a-f]{4})([0-9a-f]{4}-)/g, `${mark}$2`).replace(/.{4}$/, mark),
+    value: JSON.parse(text),
+  };
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1_048_576).toFixed(0);
+}
