@@ -50,6 +50,8 @@ export interface ConnectorOptions {
   readonly acceptsLoss?: boolean | undefined;
   /** How many indexes that were replaced are kept. */
   readonly keepIndexesCount?: number | undefined;
+  /** The consumer group that shares the partitions of a Kafka source. */
+  readonly group?: string | undefined;
   /** What a file sink does with a file that is there already. */
   readonly existing: "refuse" | "append" | "overwrite";
 }
@@ -88,15 +90,20 @@ const FILE: Connector = {
 };
 
 const KAFKA: Connector = {
-  source: async ({ name, hosts }, { brokers, security, follow, observer }) => {
-    const { createKafkaSource } = await import("./kafka/consumer.ts");
-    return createKafkaSource({
+  source: async ({ name, hosts }, { brokers, security, follow, group, observer }) => {
+    const options = {
       ...security.kafka(),
       brokers: hosts?.split(",") ?? brokers,
       topics: name.split(","),
       follow,
       observer,
-    });
+    };
+    if (group !== undefined) {
+      const { createGroupSource } = await import("./kafka/group_source.ts");
+      return createGroupSource({ ...options, group });
+    }
+    const { createKafkaSource } = await import("./kafka/consumer.ts");
+    return createKafkaSource(options);
   },
   sink: async (
     { name, hosts },
