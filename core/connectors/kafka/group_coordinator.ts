@@ -12,12 +12,13 @@ import { retryTransient } from "./retry.ts";
 import { notPermittedOr } from "./topics.ts";
 
 /**
- * A member of which the coordinator has heard nothing for so long is dead. Kafka's own lower limit is
- * 6 s. Together with noticing it (a heartbeat) and sharing anew, partitions are served again after 10.
+ * A member of which the coordinator has heard nothing for so long is dead: the least that brokers
+ * allow by default. Then the others have to hear of it, to finish what they have in hand and to share
+ * anew; all in all partitions are served again after 10 s.
  */
-export const SESSION_TIMEOUT_MS = 8_000;
+export const SESSION_TIMEOUT_MS = 6_000;
 /** How long the others wait for a member that is alive, and finishing what it has in hand. */
-const REBALANCE_TIMEOUT_MS = 8_000;
+const REBALANCE_TIMEOUT_MS = 6_000;
 /** Joining is answered when all are there, so a dead member that is waited for delays it. */
 const JOIN_TIMEOUT_MS = SESSION_TIMEOUT_MS + REBALANCE_TIMEOUT_MS + 5_000;
 const REQUEST_TIMEOUT_MS = 5_000;

@@ -6,7 +6,7 @@ import type { GroupProtocol, JoinedGroup, MemberShare } from "./kafkajs.ts";
 import type { TopicPartition } from "./offsets.ts";
 import { ERROR_CODES, ProtocolError } from "./protocol_error.ts";
 
-const HEARTBEAT_INTERVAL_MS = 1_000;
+const HEARTBEAT_INTERVAL_MS = 500;
 const REJOIN_PAUSE_MS = 100;
 /** Others who come and go all the time may keep a member from ever having a part. */
 const JOIN_LIMIT_MS = 300_000;

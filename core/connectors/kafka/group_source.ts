@@ -23,7 +23,7 @@ import { ProtocolError } from "./protocol_error.ts";
 /** How often what is delivered is committed. After a crash so much is delivered again. */
 const COMMIT_INTERVAL_MS = 500;
 /** How long a rebalance waits for what is in hand. The others stand still meanwhile. */
-const DRAIN_LIMIT_MS = 2_000;
+const DRAIN_LIMIT_MS = 1_000;
 const DRAIN_POLL_MS = 20;
 
 export interface GroupSourceOptions extends Omit<KafkaSourceOptions, "partitions"> {
@@ -168,12 +168,17 @@ class GroupSource implements Source {
   async #finishInHand(ended: Assignment): Promise<void> {
     const owned = this.#owned;
     if (owned?.assignment !== ended) return;
-    const deadlineMs = performance.now() + DRAIN_LIMIT_MS;
+    const startedMs = performance.now();
+    const deadlineMs = startedMs + DRAIN_LIMIT_MS;
     while (!owned.areDelivered && performance.now() < deadlineMs) {
       await sleep(DRAIN_POLL_MS, this.#disposal.signal);
       if (this.#disposal.signal.aborted) break;
     }
     await this.#commitDue();
+    this.#options.observer.log.debug("Gave back what is shared in the group", {
+      isDelivered: owned.areDelivered,
+      ms: Math.round(performance.now() - startedMs),
+    });
   }
 
   /** One commit at a time. One that fails is made up for by the next. */
