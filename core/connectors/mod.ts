@@ -52,6 +52,8 @@ export interface ConnectorOptions {
   readonly keepIndexesCount?: number | undefined;
   /** The consumer group that shares the partitions of a Kafka source. */
   readonly group?: string | undefined;
+  /** Only look at what that group has done, and do not join it. */
+  readonly viewsGroup?: boolean | undefined;
   /** What a file sink does with a file that is there already. */
   readonly existing: "refuse" | "append" | "overwrite";
 }
@@ -90,7 +92,7 @@ const FILE: Connector = {
 };
 
 const KAFKA: Connector = {
-  source: async ({ name, hosts }, { brokers, security, follow, group, observer }) => {
+  source: async ({ name, hosts }, { brokers, security, follow, group, viewsGroup, observer }) => {
     const options = {
       ...security.kafka(),
       brokers: hosts?.split(",") ?? brokers,
@@ -100,7 +102,7 @@ const KAFKA: Connector = {
     };
     if (group !== undefined) {
       const { createGroupSource } = await import("./kafka/group_source.ts");
-      return createGroupSource({ ...options, group });
+      return createGroupSource({ ...options, group, isViewer: viewsGroup });
     }
     const { createKafkaSource } = await import("./kafka/consumer.ts");
     return createKafkaSource(options);

@@ -63,7 +63,10 @@ export async function shareInChaos({
     environment: { ...environment, KONN_OPENSEARCH_URL: front.url },
   });
   await using changes = await NumberedChanges.start(kafka, { topic: name, keysCount: KEYS_COUNT });
-  for (let count = 0; count < membersCount; count += 1) members.start();
+  const refill = (): void => {
+    while (members.running.length < membersCount) members.start();
+  };
+  refill();
   const group = new Group(admin, name);
   await eventually(() => changes.count > 1_000);
   await group.untilServed();
@@ -73,7 +76,7 @@ export async function shareInChaos({
   for (const action of actions) {
     const usualMs = await group.untilServed();
     const actionMs = performance.now();
-    const after = await act(action, { members, front, membersCount });
+    const after = await ACTS[action]({ members, front, refill });
     await group.untilServed();
     const tookMs = Math.round(performance.now() - actionMs);
     // The delivery itself takes its time, on a busy machine and while OpenSearch is slow.
@@ -105,45 +108,40 @@ export async function shareInChaos({
 interface Scene {
   readonly members: GroupMembers;
   readonly front: ReturnType<typeof slowFront>;
-  readonly membersCount: number;
+  /** Starts members until there are as many as in the beginning. */
+  readonly refill: () => void;
 }
 
-/** Does it, and gives back what is to be done once all is served again. */
-async function act(
-  action: Action,
-  { members, front, membersCount }: Scene,
-): Promise<() => Promise<void> | void> {
-  const member = oneOf(members.running);
-  const refill = (): void => {
-    while (members.running.length < membersCount) members.start();
-  };
-  switch (action) {
-    case "kill":
-      await members.kill(member);
-      return refill;
-    case "stop":
-      await members.stop(member);
-      return refill;
-    case "add":
-      members.start();
-      return async () => {
-        // A crash is noticed, and its partitions are shared out, while the next thing happens.
-        await members.kill(oneOf(members.running));
-        refill();
-      };
-    case "pause":
-      return await pause(member, members);
-    case "slow":
-      front.delayMs = SLOW_BULK_MS;
-      await Bun.sleep(SLOW_BULK_MS / 2);
-      // A rebalance, while all of them wait for their bulks.
-      members.start();
-      return async () => {
-        front.delayMs = 0;
-        await members.stop(oneOf(members.running));
-      };
-  }
-}
+/** Do it, and give back what is to be done once all is served again. */
+const ACTS: Readonly<Record<Action, (scene: Scene) => Promise<() => Promise<void> | void>>> = {
+  kill: async ({ members, refill }) => {
+    await members.kill(oneOf(members.running));
+    return refill;
+  },
+  stop: async ({ members, refill }) => {
+    await members.stop(oneOf(members.running));
+    return refill;
+  },
+  add: async ({ members, refill }) => {
+    members.start();
+    return async () => {
+      // A crash is noticed, and its partitions are shared out, while the next thing happens.
+      await members.kill(oneOf(members.running));
+      refill();
+    };
+  },
+  pause: async ({ members }) => await pause(oneOf(members.running), members),
+  slow: async ({ members, front }) => {
+    front.delayMs = SLOW_BULK_MS;
+    await Bun.sleep(SLOW_BULK_MS / 2);
+    // A rebalance, while all of them wait for their bulks.
+    members.start();
+    return async () => {
+      front.delayMs = 0;
+      await members.stop(oneOf(members.running));
+    };
+  },
+};
 
 /** The others serve its partitions meanwhile; it wakes up in the middle of what it was doing. */
 async function pause(member: Member, members: GroupMembers): Promise<() => Promise<void>> {
@@ -208,9 +206,9 @@ function slowFront(url: string) {
 /** Looks at the index again and again: what a document says must never get older. */
 function watchForOlder(name: string, faults: string[]) {
   const newest = new Map<string, number>();
-  let isStopped = false;
+  const ended = new AbortController();
   const work = (async () => {
-    while (!isStopped) {
+    while (!ended.signal.aborted) {
       for (const [key, { source }] of await documentsOf(name)) {
         const [number, before = 0] = [numberOf(source), newest.get(key)];
         if (number < before) faults.push(`${key} went back from ${before} to ${number}`);
@@ -221,7 +219,7 @@ function watchForOlder(name: string, faults: string[]) {
   })();
   return {
     stop: async () => {
-      isStopped = true;
+      ended.abort();
       await work;
     },
   };

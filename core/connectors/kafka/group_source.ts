@@ -10,6 +10,7 @@ import type {
   Source,
   StreamIdentity,
 } from "../../connector/mod.ts";
+import { withGroup } from "./address.ts";
 import { limitBatches } from "./batch_limits.ts";
 import { KafkaSource, type KafkaSourceOptions } from "./consumer.ts";
 import { type CommittedOffset, GroupCoordinator, LOST_PLACE_CODES } from "./group_coordinator.ts";
@@ -29,6 +30,8 @@ const DRAIN_POLL_MS = 20;
 export interface GroupSourceOptions extends Omit<KafkaSourceOptions, "partitions"> {
   /** The name of the consumer group. */
   readonly group: string;
+  /** Looks at what the group has committed, but does not join: it reads like a source of its own. */
+  readonly isViewer?: boolean | undefined;
 }
 
 /**
@@ -84,7 +87,8 @@ class GroupSource implements Source {
     const noted = committed.values().find(({ note }) => note !== "");
     return {
       ...stream,
-      address: groupAddress(stream.address, group),
+      address: withGroup(stream.address, group),
+      ...(stream.label !== undefined && { label: withGroup(stream.label, group) }),
       shared: {
         note: noted?.note,
         lanes: (note) => positionsOf(withNote(committed, note)),
@@ -96,7 +100,11 @@ class GroupSource implements Source {
     return await this.#topics.ends();
   }
 
-  async *read({ note = "", ...options }: ReadOptions): AsyncGenerator<Batch> {
+  read(options: ReadOptions): AsyncIterable<Batch> {
+    return this.#options.isViewer ? this.#topics.read(options) : this.#share(options);
+  }
+
+  async *#share({ note = "", ...options }: ReadOptions): AsyncGenerator<Batch> {
     this.#note = note;
     const stop = AbortSignal.any([options.stop, this.#disposal.signal]);
     const membership = await this.#makeMembership();
@@ -216,13 +224,6 @@ class GroupSource implements Source {
       kind: "failed",
     });
   }
-}
-
-const GROUP_PARAMETER = "?group=";
-
-/** The address of topics as a group reads them. */
-export function groupAddress(address: string, group: string): string {
-  return `${address}${GROUP_PARAMETER}${encodeURIComponent(group)}`;
 }
 
 /**
