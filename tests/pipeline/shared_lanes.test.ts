@@ -54,6 +54,15 @@ function keptIn(group: MemoryGroup) {
   return Object.fromEntries([...group.kept].map(([lane, { position }]) => [lane, position]));
 }
 
+/** What the checkpoint of a run says that has the first files of its folder. */
+function savedPositions(folder: TemporaryFolder) {
+  const [listed] = listCheckpoints(folder.path);
+  if (!listed || listed.checkpoint instanceof KonnError) return {};
+  return Object.fromEntries(
+    [...listed.checkpoint.lanes].map(([lane, { position }]) => [lane, position]),
+  );
+}
+
 describe("run() of a source with shared positions", () => {
   test("goes by what the source keeps, whatever is in its folder", async () => {
     using folder = new TemporaryFolder();
@@ -91,6 +100,7 @@ describe("run() of a source with shared positions", () => {
 
   test("what ends late, of a lane that is with another run, moves nothing", async () => {
     using folder = new TemporaryFolder();
+    using elsewhere = new TemporaryFolder();
     const group = new MemoryGroup({ lanes: LANES });
     const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>();
     const beforeWrite = async ({ lane }: { lane: string }) => {
@@ -100,7 +110,7 @@ describe("run() of a source with shared positions", () => {
     await eventually(() => keptIn(group)["a"] === "3");
     expect(slow.sink.moves).toEqual(["a", "b"]);
     // It gets b, reads it again, and refuses to get beyond its first batch.
-    const other = start(group, folder, {
+    const other = start(group, elsewhere, {
       follow: true,
       beforeWrite: async ({ messages }) => {
         if (messages.some(({ sequence }) => sequence === 2n)) await new Promise(() => undefined);
@@ -109,6 +119,8 @@ describe("run() of a source with shared positions", () => {
     await eventually(() => keptIn(group)["b"] === "2");
     await eventually(() => slow.sink.moves.length === 3);
     expect(slow.sink.moves[2]).toBe("b");
+    // Nor does it wait for that to hear how far the lane is elsewhere.
+    await eventually(() => savedPositions(folder)["b"] === "2");
     end();
     await eventually(() => slow.sink.written.includes("b2=v"));
     slow.stop.abort();
