@@ -10,7 +10,7 @@ import { connectionSecurity } from "./cli/security.ts";
 export const command = declareCommand({
   name: "status",
   description: "Show how far each run has come, its lag and its dead letters",
-  settings: ["brokers", "topic", "opensearch-url", "index", ...KAFKA_SECURITY_SETTINGS],
+  settings: ["brokers", "topic", "opensearch-url", "index", "group", ...KAFKA_SECURITY_SETTINGS],
   idleSettings: SYNC_SETTINGS,
   examples: [
     { description: "Everything that ran with this state folder", command: "konn status" },
@@ -20,8 +20,9 @@ export const command = declareCommand({
     },
   ],
   async run({ settings, given, terminal, interrupt }) {
-    const { readRunStatus } = await import("../core/check/run_status.ts");
+    const { readRunStatus, readSharedStatus } = await import("../core/check/run_status.ts");
     const { createSink, createSource } = await import("../core/connectors/mod.ts");
+    const { splitGroup, withGroup } = await import("../core/connectors/kafka/address.ts");
     const { statusTable } = await import("./cli/status_table.ts");
     const options: ConnectorOptions = {
       observer: SILENT_OBSERVER,
@@ -32,8 +33,12 @@ export const command = declareCommand({
       compression: "none",
       existing: "refuse",
     };
+    const openTopic = async (place: string) => {
+      const { address: url, group } = splitGroup(place);
+      return (await createSource(url, { ...options, group, viewsGroup: true })).end;
+    };
     const openSource = async ({ address, label }: StreamIdentity) => {
-      if (address.startsWith("kafka:")) return (await createSource(label ?? address, options)).end;
+      if (address.startsWith("kafka:")) return await openTopic(label ?? address);
       const isFile = label !== undefined && address.startsWith("file:");
       return isFile ? (await createSource(`file:${label}`, options)).end : undefined;
     };
@@ -46,14 +51,21 @@ export const command = declareCommand({
       return await sink.address(stop);
     };
     const topic = given.has("topic") ? `/${topicList(settings.topic)}` : "";
+    const { group } = settings;
     const index = given.has("index") ? await indexAddress() : undefined;
-    const runs = all.filter(
+    const found = all.filter(({ source, sink }) => {
+      const from = splitGroup(source);
       // A run that cannot be read may be any.
-      ({ source, sink }) =>
-        source === "" ||
-        ((source.endsWith(topic) || sink.endsWith(topic)) &&
-          (index === undefined || sink === index)),
-    );
+      if (source === "") return true;
+      if (group !== undefined && from.group !== group) return false;
+      const isOfTopic = from.address.endsWith(topic) || sink.endsWith(topic);
+      return isOfTopic && (index === undefined || sink === index);
+    });
+    const isElsewhere = group !== undefined && found.every(({ source }) => source === "");
+    const place = `kafka:${topicList(settings.topic)}`;
+    const runs = isElsewhere
+      ? [...found, await readSharedStatus(group, await openTopic(withGroup(place, group)), stop)]
+      : found;
     if (terminal.json) terminal.result(JSON.stringify({ runs }));
     else
       terminal.result(

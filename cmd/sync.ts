@@ -1,3 +1,4 @@
+import { KonnError } from "../core/base/errors.ts";
 import { declareCommand } from "./cli/declare.ts";
 import { connectionSecurity } from "./cli/security.ts";
 import type { RunSummary } from "../core/pipeline/mod.ts";
@@ -16,12 +17,17 @@ export const command = declareCommand({
       command: "konn sync --from-beginning --until-end",
     },
     {
+      description: "Share the partitions with other konn that run the same command",
+      command: "konn sync --group search",
+    },
+    {
       description: "In a CI container, where services may still be starting",
       command: "konn sync --until-end --wait 60s --json",
     },
   ],
   async run({ settings, terminal, interrupt }) {
-    const { "on-truncate": onTruncate } = settings;
+    const { "on-truncate": onTruncate, group } = settings;
+    if (group !== undefined) refuseBesideGroup(settings);
     const options: TransferOptions = {
       from: `kafka:${settings.topic.join(",")}`,
       to: settings["dry-run"] ? "dry-run:index" : indexUrl(settings.index),
@@ -35,6 +41,7 @@ export const command = declareCommand({
         acceptsLoss: settings["accept-loss"],
         keepIndexesCount: settings.keep,
         onTruncate,
+        group,
       },
       follow: !settings["until-end"],
       fromBeginning: settings["from-beginning"],
@@ -45,6 +52,25 @@ export const command = declareCommand({
     return onTruncate === "rebuild" ? transferPastTruncates(options) : transfer(options);
   },
 });
+
+/** What one konn can only do alone, or would take partitions away for without serving them. */
+function refuseBesideGroup(settings: {
+  readonly "from-beginning": boolean;
+  readonly "dry-run": boolean;
+  readonly "on-truncate": string;
+}): void {
+  const refused = [
+    { flag: "--from-beginning", isGiven: settings["from-beginning"] },
+    { flag: "--on-truncate rebuild", isGiven: settings["on-truncate"] === "rebuild" },
+    { flag: "--dry-run", isGiven: settings["dry-run"] },
+  ].find(({ isGiven }) => isGiven);
+  if (refused === undefined) return;
+  throw new KonnError(`Cannot use --group together with ${refused.flag}`, {
+    code: "USAGE",
+    kind: "usage",
+    hint: `Run konn sync ${refused.flag} alone, without --group. Then share: konn sync --group NAME.`,
+  });
+}
 
 /**
  * Builds the index anew behind each truncate that is met. It ends, since each of them stands

@@ -11,6 +11,7 @@ export const SYNC_SETTINGS = [
   "topic",
   "opensearch-url",
   "index",
+  "group",
   "from-beginning",
   "accept-loss",
   "keep",

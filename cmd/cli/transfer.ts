@@ -85,6 +85,7 @@ export interface ConnectorSettings {
   readonly keepTombstonesMs?: number;
   readonly acceptsLoss?: boolean;
   readonly keepIndexesCount?: number;
+  readonly group?: string | undefined;
 }
 
 /** Moves events from one connector URL to another, shows how far it is, and prints the summary. */

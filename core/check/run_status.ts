@@ -1,7 +1,13 @@
 import { KonnError, messageOf } from "../base/errors.ts";
 import { type Checkpoint, type ListedCheckpoint, listCheckpoints } from "../checkpoint/mod.ts";
 import { identityDifference } from "../connector/identity.ts";
-import { type Lane, NO_TIMESTAMP, type Source, type StreamIdentity } from "../connector/mod.ts";
+import {
+  type Lane,
+  type LanePosition,
+  NO_TIMESTAMP,
+  type Source,
+  type StreamIdentity,
+} from "../connector/mod.ts";
 import {
   countDeadLetters,
   deadLettersPath,
@@ -72,6 +78,32 @@ export async function readRunStatus(
   return [...found, ...lettersWithoutCheckpoint(stateDir, listed)];
 }
 
+/**
+ * How far the runs have come that share a stream, also from a folder in which none of them has left
+ * anything.
+ *
+ * @param source with shared positions. It is closed.
+ */
+export async function readSharedStatus(
+  name: string,
+  source: Source,
+  stop: AbortSignal,
+): Promise<RunStatus> {
+  await using opened = source;
+  const stream = await opened.open(stop);
+  const lanes = stream.shared?.lanes(stream.shared.note ?? "") ?? new Map<Lane, LanePosition>();
+  const ends = await opened.ends();
+  const status = laneStatus(lanes, ends);
+  return {
+    ...nothingKnown(name, 0),
+    source: stream.address,
+    label: stream.label ?? null,
+    lanes: status,
+    lag: status.reduce((sum, lane) => sum + (lane.lag ?? 0), 0),
+    lag_seconds: await lagSeconds(opened, lanes, { ends, stop }),
+  };
+}
+
 async function statusOf(
   stateDir: string,
   { name, checkpoint }: ListedCheckpoint,
@@ -80,7 +112,7 @@ async function statusOf(
   const dead_letters = countDeadLetters(deadLettersPath(stateDir, name));
   if (checkpoint instanceof KonnError) return unreadable(name, dead_letters, checkpoint);
   const live = await askSource(checkpoint, options);
-  const lanes = laneStatus(checkpoint, live.ends);
+  const lanes = laneStatus(live.lanes, live.ends);
   const lag = lanes.reduce((sum, lane) => sum + (lane.lag ?? 0), 0);
   return {
     name,
@@ -99,12 +131,16 @@ async function statusOf(
   };
 }
 
+type Lanes = Checkpoint["lanes"];
+
 interface Problem {
   readonly code: string;
   readonly text: string;
 }
 
 interface LiveSource {
+  /** How far it was delivered: by the checkpoint, unless the source knows it itself. */
+  readonly lanes: Lanes;
   readonly ends: ReadonlyMap<Lane, bigint> | undefined;
   readonly lagSeconds: number | null;
   readonly problem: Problem | undefined;
@@ -115,25 +151,28 @@ async function askSource(
   checkpoint: Checkpoint,
   { openSource, stop: interrupted }: { openSource: OpenSource; stop: AbortSignal },
 ): Promise<LiveSource> {
-  const unknown = { ends: undefined, lagSeconds: null, problem: undefined, canGoOn: true };
+  let { lanes } = checkpoint;
+  const known = { ends: undefined, lagSeconds: null, problem: undefined, canGoOn: true };
+  const unknown = { ...known, lanes };
   const stop = AbortSignal.any([interrupted, AbortSignal.timeout(SOURCE_TIMEOUT_MS)]);
   try {
     await using source = await openSource(checkpoint.source);
     if (!source) return unknown;
     // Whatever it is at, it ends when it is closed: `ends` alone would wait for leaders for minutes.
     stop.addEventListener("abort", () => void source[Symbol.asyncDispose](), { once: true });
-    const { address, identity } = await source.open(stop);
+    const { address, identity, shared } = await source.open(stop);
     if (address !== checkpoint.source.address) return unknown;
     const difference = identityDifference(checkpoint.source.identity, identity);
     if (difference !== undefined) {
       const text = `the source is not what it was: ${difference}`;
       return { ...unknown, problem: { code: "SOURCE_CHANGED", text }, canGoOn: false };
     }
+    if (shared) lanes = shared.lanes(shared.note ?? "");
     const ends = await source.ends();
-    const beyond = beyondEnd(checkpoint, ends);
-    if (beyond !== undefined) return { ...unknown, ends, problem: beyond, canGoOn: false };
-    const seconds = await lagSeconds(source, checkpoint, { ends, stop });
-    return { ends, lagSeconds: seconds, problem: undefined, canGoOn: true };
+    const beyond = beyondEnd(lanes, ends);
+    if (beyond !== undefined) return { ...known, lanes, ends, problem: beyond, canGoOn: false };
+    const seconds = await lagSeconds(source, lanes, { ends, stop });
+    return { ...known, lanes, ends, lagSeconds: seconds };
   } catch (error) {
     if (stop.aborted) return { ...unknown, problem: NO_ANSWER };
     const code = error instanceof KonnError ? error.code : "INTERNAL";
@@ -144,7 +183,7 @@ async function askSource(
 }
 
 /** A source that has become shorter is not the one that was read: the next run will refuse it. */
-function beyondEnd({ lanes }: Checkpoint, ends: ReadonlyMap<Lane, bigint>): Problem | undefined {
+function beyondEnd(lanes: Lanes, ends: ReadonlyMap<Lane, bigint>): Problem | undefined {
   for (const [lane, { nextSequence }] of lanes) {
     const end = ends.get(lane);
     if (end === undefined || end >= nextSequence) continue;
@@ -157,7 +196,7 @@ function beyondEnd({ lanes }: Checkpoint, ends: ReadonlyMap<Lane, bigint>): Prob
 /** The age of the oldest of the first events behind the checkpoint, by their record times. */
 async function lagSeconds(
   source: Source,
-  { lanes }: Checkpoint,
+  lanes: Lanes,
   { ends, stop }: { ends: ReadonlyMap<Lane, bigint>; stop: AbortSignal },
 ): Promise<number | null> {
   const behind = new Set<Lane>();
@@ -180,7 +219,7 @@ async function lagSeconds(
 }
 
 function laneStatus(
-  { lanes }: Checkpoint,
+  lanes: Lanes,
   ends: ReadonlyMap<Lane, bigint> | undefined,
 ): readonly LaneStatus[] {
   const names = [...new Set([...lanes.keys(), ...(ends?.keys() ?? [])])].toSorted();

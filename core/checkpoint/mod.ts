@@ -12,3 +12,4 @@ export {
   runName,
   type RunState,
 } from "./run_state.ts";
+export { formatNote, parseNote } from "./shared_note.ts";

@@ -6,6 +6,9 @@ import { KonnError } from "../base/errors.ts";
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from "./checkpoint.ts";
 import { acquireRunLock } from "./run_lock.ts";
 
+/** How many runs that share their work may use one folder at the same time. */
+const SHARED_RUNS_MAX_COUNT = 256;
+
 /** The two ends of a run, as the checkpoint's name sees them. */
 export interface RunAddresses {
   readonly source: string;
@@ -30,18 +33,43 @@ export interface RunState extends Disposable {
   save(checkpoint: Omit<Checkpoint, "savedAt">): void;
 }
 
-/** Opens the state of the run between two addresses and locks it against a second process. */
-export function openRunState(stateDir: string, addresses: RunAddresses): RunState {
-  const name = runName(addresses);
-  const path = checkpointPath(stateDir, name);
+/**
+ * Opens the state of the run between two addresses and locks it against a second process.
+ *
+ * @param isShared several such runs may use one folder: each gets the first files that are free
+ */
+export function openRunState(
+  stateDir: string,
+  addresses: RunAddresses,
+  { isShared = false }: { readonly isShared?: boolean } = {},
+): RunState {
   makeStateFolders(stateDir);
-  const lock = acquireRunLock(join(stateDir, `${name}.lock`));
+  const { name, lock } = lockFirstFree(stateDir, runName(addresses), {
+    runsMaxCount: isShared ? SHARED_RUNS_MAX_COUNT : 1,
+  });
+  const path = checkpointPath(stateDir, name);
   return {
     name,
     load: () => readCheckpoint(path, addresses),
     save: (checkpoint) => saveCheckpoint(path, { ...checkpoint, savedAt: new Date() }),
     [Symbol.dispose]: () => lock[Symbol.dispose](),
   };
+}
+
+function lockFirstFree(
+  stateDir: string,
+  firstName: string,
+  { runsMaxCount }: { readonly runsMaxCount: number },
+): { readonly name: string; readonly lock: Disposable } {
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? firstName : `${firstName}.${number}`;
+    try {
+      return { name, lock: acquireRunLock(join(stateDir, `${name}.lock`)) };
+    } catch (error) {
+      const isTaken = error instanceof KonnError && error.code === "RUN_LOCKED";
+      if (!isTaken || number === runsMaxCount) throw error;
+    }
+  }
 }
 
 /** A checkpoint on disk, or why it cannot be read. */

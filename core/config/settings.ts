@@ -67,6 +67,7 @@ export const SETTINGS = {
   ),
   append: toggle("add to an output file that exists"),
   overwrite: toggle("replace an output file that exists"),
+  group: optional(text, "NAME", "share the topic with other konn: Kafka consumer group"),
   "from-beginning": toggle("start over: build a new index from the topic's start"),
   "accept-loss": toggle("start over even if the topic has lost its beginning"),
   keep: withDefault(count(0), "N", "indexes kept after --from-beginning, to go back to", "1"),

@@ -95,6 +95,23 @@ export interface Batch {
   readonly skipped: Counts;
   /** The size of the batch in memory, in bytes, for the pipeline's limits. */
   readonly sizeBytes: number;
+  /**
+   * Of a batch of no messages: the lane has changed hands between the runs that share the stream.
+   * What was delivered of it before counts no more, and what is under way may end as it likes: the
+   * lane stands at this position, and goes on from there, here or in another run.
+   */
+  readonly hasMoved?: true;
+}
+
+/**
+ * Positions that a source keeps for the runs that share its lanes, in the place of their
+ * checkpoints. With each of them stands a note, which says what they are positions of: the sink.
+ */
+export interface SharedPositions {
+  /** A note that is kept there; undefined while there are no positions with one. */
+  readonly note: string | undefined;
+  /** How far the lanes have come for whoever has this note. */
+  lanes(note: string): ReadonlyMap<Lane, LanePosition>;
 }
 
 /** Facts about one end of a run. A later run that finds another value under a name is refused. */
@@ -115,6 +132,8 @@ export interface StreamIdentity {
    * where reading cannot go on from a position (stdin).
    */
   readonly streamId?: string;
+  /** Present where several runs share the lanes, and what decides is kept by the source. */
+  readonly shared?: SharedPositions;
   /** How many partitions a topic needs to hold the messages by their origin, where that is known. */
   readonly partitionsCount?: number;
   /**
@@ -125,8 +144,13 @@ export interface StreamIdentity {
 }
 
 export interface ReadOptions {
-  /** Where each lane goes on. A lane that is not listed starts at its beginning. */
+  /**
+   * Where each lane goes on. A lane that is not listed starts at its beginning. A source with
+   * {@link SharedPositions} goes by those.
+   */
   readonly from: ReadonlyMap<Lane, Position>;
+  /** For a source with {@link SharedPositions}: what to keep with them. */
+  readonly note?: string | undefined;
   /**
    * Stop reading. The iteration then ends soon and without an error; what was yielded before
    * stays valid.
@@ -164,10 +188,19 @@ export interface Source extends AsyncDisposable {
    *
    * A lane that begins behind 0 without a position yields a batch of no messages that says where,
    * or nobody could tell that it has been reached.
+   *
+   * Where several runs share the lanes, each reads those that it has at the moment, and yields a
+   * batch with `hasMoved` for each that it gets or loses. Of the others it yields batches of no
+   * messages that say how far they have come, so that "the ends are reached" means all lanes,
+   * whoever has read them.
    */
   read(options: ReadOptions): AsyncIterable<Batch>;
 
-  /** These positions are on konn's disk, the source may forget what lies behind them. */
+  /**
+   * These positions are on konn's disk, the source may forget what lies behind them. One that keeps
+   * {@link SharedPositions} keeps those of the lanes that this run has, soon; at once when the reading
+   * has ended. Lanes that it has lost are listed as well, and mean nothing.
+   */
   commit?(durable: ReadonlyMap<Lane, Position>): Promise<void>;
 }
 
@@ -191,6 +224,11 @@ export interface SinkFacts {
 export interface SinkResume extends SinkFacts {
   /** How far the checkpoint says that the stream was delivered; absent for nowhere. */
   readonly positions?: ReadonlyMap<Lane, LanePosition>;
+  /**
+   * The stream is shared, and its positions carry the sink that they are of. So something that was
+   * built anew from this stream may be taken instead, where there is such a thing.
+   */
+  readonly mayBeReplaced?: boolean;
 }
 
 /** What a sink says of itself once it is open. */
@@ -203,6 +241,8 @@ export interface SinkOpening extends SinkFacts {
    * it an empty map, wants `commit` to be called.
    */
   readonly positions?: ReadonlyMap<Lane, LanePosition>;
+  /** It is not what `resume` remembers, but what has taken its place. */
+  readonly isReplacement?: boolean;
 }
 
 /** The fate of a batch. The counts and the rejections add up to the batch's messages. */
@@ -225,8 +265,8 @@ export interface WriteReport {
 /**
  * Where events go to.
  *
- * Call order: `address` once, `open` once, `write`, `commit` and `checkpointed` any number of times,
- * `caughtUp` at most once, dispose once or more.
+ * Call order: `address` once, `open` once, `write`, `commit`, `checkpointed` and `moved` any number of
+ * times, `caughtUp` at most once, dispose once or more.
  *
  * **What a write promises.** When `write` resolves, every message of the batch is delivered, or
  * skipped by a rule, or listed as rejected, and that outcome survives a crash of the sink's
@@ -274,6 +314,12 @@ export interface Sink extends AsyncDisposable {
    * run without a checkpoint.
    */
   checkpointed?(lanes: ReadonlyMap<Lane, bigint>): void;
+
+  /**
+   * The lane was, or is from now on, with another run: what is known of its keys from writes of
+   * this one tells nothing any more. Between two writes, in the order of the lane.
+   */
+  moved?(lane: Lane): void;
 
   /**
    * Everything that the source held when the run began has been delivered and checkpointed: what

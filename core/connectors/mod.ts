@@ -51,6 +51,10 @@ export interface ConnectorOptions {
   readonly acceptsLoss?: boolean | undefined;
   /** How many indexes that were replaced are kept. */
   readonly keepIndexesCount?: number | undefined;
+  /** The consumer group that shares the partitions of a Kafka source. */
+  readonly group?: string | undefined;
+  /** Only look at what that group has done, and do not join it. */
+  readonly viewsGroup?: boolean | undefined;
   /** What a file sink does with a file that is there already. */
   readonly existing: "refuse" | "append" | "overwrite";
 }
@@ -94,15 +98,20 @@ const FILE: Connector = {
 };
 
 const KAFKA: Connector = {
-  source: async ({ name, hosts }, { brokers, security, follow, observer }) => {
-    const { createKafkaSource } = await import("./kafka/consumer.ts");
-    return createKafkaSource({
+  source: async ({ name, hosts }, { brokers, security, follow, group, viewsGroup, observer }) => {
+    const options = {
       ...security.kafka(),
       brokers: hosts?.split(",") ?? brokers,
       topics: name.split(","),
       follow,
       observer,
-    });
+    };
+    if (group !== undefined) {
+      const { createGroupSource } = await import("./kafka/group_source.ts");
+      return createGroupSource({ ...options, group, isViewer: viewsGroup });
+    }
+    const { createKafkaSource } = await import("./kafka/consumer.ts");
+    return createKafkaSource(options);
   },
   sink: async (
     { name, hosts },

@@ -106,6 +106,10 @@ export class Delivery {
     await this.#committing;
     this.#throwFailure();
     this.#parts.tally.read(batch);
+    if (batch.hasMoved) {
+      this.#tracker.forget(batch.lane);
+      this.#parts.sink.moved?.(batch.lane);
+    }
     const settle = this.#tracker.begin(batch);
     const task = this.#deliver(batch, settle)
       .catch((error: unknown) => this.#fail(error))

@@ -13,6 +13,12 @@ export class LaneTracker {
     this.#settled = new Map(start);
   }
 
+  /** Another run has had the lane, or has it now. What is under way of it moves nothing any more. */
+  forget(lane: Lane): void {
+    this.#settled.delete(lane);
+    this.#underWay.delete(lane);
+  }
+
   /** Registers a batch, in the order of its lane. Call the result when the batch is settled. */
   begin(batch: Batch): () => void {
     const entry = { batch, settled: false };
@@ -36,6 +42,7 @@ export class LaneTracker {
   }
 
   #advance(lane: Lane, queue: { batch: Batch; settled: boolean }[]): void {
+    if (this.#underWay.get(lane) !== queue) return;
     while (queue[0]?.settled) {
       const { batch } = queue[0];
       this.#settled.set(lane, { position: batch.position, nextSequence: batch.nextSequence });

@@ -1,7 +1,9 @@
 import { KonnError, messageOf } from "../base/errors.ts";
 import {
   type Checkpoint,
+  formatNote,
   openRunState,
+  parseNote,
   type RunAddresses,
   runName,
   type RunState,
@@ -10,8 +12,10 @@ import { identityDifference } from "../connector/identity.ts";
 import type {
   Lane,
   LanePosition,
+  SharedPositions,
   Sink,
   SinkOpening,
+  SinkResume,
   Source,
   StreamIdentity,
 } from "../connector/mod.ts";
@@ -74,18 +78,24 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   const stream = await source.open(options.stop);
   const addresses = { source: stream.address, sink: await sink.address(options.stop) };
   refuseSamePlace(addresses);
-  using state = options.resumable ? openRunState(options.stateDir, addresses) : undefined;
+  const { shared } = stream;
+  const isShared = shared !== undefined;
+  using state = options.resumable
+    ? openRunState(options.stateDir, addresses, { isShared })
+    : undefined;
   const isAnew = options.fromBeginning === true || options.ignorePositions === true;
-  const checkpoint = isAnew ? undefined : state?.load();
+  const checkpoint = isAnew || isShared ? undefined : state?.load();
   using deadLetters = new DeadLetterFile(options.stateDir, {
-    runName: runName(addresses),
-    isResumed: checkpoint !== undefined,
+    runName: state?.name ?? runName(addresses),
+    isResumed: checkpoint !== undefined || isShared,
     isKept: options.isDryRun !== true,
   });
   if (checkpoint) refuseAnotherStream(checkpoint, stream);
   const opening = await openSink(options, { stream, checkpoint, address: addresses.sink });
   refuseTakeover(options.transactionLostBy, checkpoint, opening);
-  const start = isAnew ? new Map<Lane, LanePosition>() : startPositions(checkpoint, opening);
+  const note = isShared ? formatNote(opening) : undefined;
+  const known = shared?.lanes(note ?? "") ?? startPositions(checkpoint, opening);
+  const start = isAnew ? new Map<Lane, LanePosition>() : known;
   const ends = await source.ends();
   tally.begin(start, ends);
 
@@ -116,11 +126,16 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     return tally.summary(facts, { onlyCommitted });
   };
   try {
-    return summarize(await deliverAll(options, start, delivery, tally));
+    return summarize(await deliverAll(options, { start, note }, delivery, tally));
   } catch (error) {
     options.onFailure?.(summarize({ complete: false, sourceEnded: false }));
     throw error;
   }
+}
+
+interface RunStart {
+  readonly start: ReadonlyMap<Lane, LanePosition>;
+  readonly note: string | undefined;
 }
 
 type RunEnd = Pick<RunSummary, "complete" | "sourceEnded">;
@@ -128,13 +143,13 @@ type RunEnd = Pick<RunSummary, "complete" | "sourceEnded">;
 /** Reads, delivers and saves until the end. */
 async function deliverAll(
   options: RunOptions,
-  start: ReadonlyMap<Lane, LanePosition>,
+  begin: RunStart,
   delivery: Delivery,
   tally: RunTally,
 ): Promise<RunEnd> {
   await delivery.begin();
   using _lag = options.follow ? watchEnds(options, tally) : undefined;
-  const readToTheEnd = await pump(options, start, delivery, tally).catch(async (error: unknown) => {
+  const readToTheEnd = await pump(options, begin, delivery, tally).catch(async (error: unknown) => {
     // What was read before the source failed is still delivered and saved.
     await delivery.finish(false).catch((second: unknown) => {
       if (second !== error) options.observer.log.error(messageOf(second));
@@ -170,13 +185,15 @@ function watchEnds({ source, observer, onProgress }: RunOptions, tally: RunTally
 /** Reads until the source ends, the limit is reached or `stop`. Tells whether the source ended. */
 async function pump(
   options: RunOptions,
-  start: ReadonlyMap<Lane, LanePosition>,
+  begin: RunStart,
   delivery: Delivery,
   tally: RunTally,
 ): Promise<boolean> {
   const { source, pacer, maxEventsCount } = options;
   const stop = AbortSignal.any([options.stop, delivery.failed]);
+  const { start, note } = begin;
   const batches = source.read({
+    note,
     from: new Map([...start].map(([lane, at]) => [lane, at.position])),
     stop,
     maxEventsCount,
@@ -200,14 +217,23 @@ async function openSink(
   { sink, stop, fromBeginning = false }: RunOptions,
   { stream, checkpoint, address }: SinkOpenParts,
 ): Promise<SinkOpening> {
-  const resume = checkpoint && { ...checkpoint.sink, positions: checkpoint.lanes };
+  const resume = stream.shared
+    ? sharedResume(stream.shared)
+    : checkpoint && { ...checkpoint.sink, positions: checkpoint.lanes };
   const opening = await sink.open({ stream, resume, fromBeginning, signal: stop });
+  if (opening.isReplacement) return opening;
   const difference = resume && identityDifference(resume.identity, opening.identity);
   if (difference === undefined) return opening;
   throw new KonnError(`Cannot go on into ${address}: it is not what it was, ${difference}`, {
     code: "SINK_CHANGED",
     hint: START_OVER_HINT,
   });
+}
+
+/** What the source has kept of the sink, for all the runs that share it. */
+function sharedResume({ note }: SharedPositions): SinkResume | undefined {
+  const facts = note === undefined ? undefined : parseNote(note);
+  return facts && { ...facts, mayBeReplaced: true };
 }
 
 /** A topic that is copied into itself never ends. */

@@ -1,11 +1,13 @@
 import { createKafkaSource } from "../../core/connectors/kafka/consumer.ts";
+import { createGroupSource } from "../../core/connectors/kafka/group_source.ts";
 import { createKafkaSink } from "../../core/connectors/kafka/producer.ts";
 import { SILENT_OBSERVER } from "../../core/observe/observer.ts";
 import { uniqueName } from "../e2e/konn.ts";
-import { readTopic, type TopicRecord } from "../e2e/topic_reader.ts";
+import { readTopic, seedTopic, type TopicRecord } from "../e2e/topic_reader.ts";
 import { batchOf } from "../fakes/memory_source.ts";
 import { sharedServices } from "../services/mod.ts";
 import { type Seed, seedMessage, seedName } from "./seed.ts";
+import { sharedSourceContract } from "./shared_source_contract.ts";
 import { sinkContract } from "./sink_contract.ts";
 import { sourceContract } from "./source_contract.ts";
 
@@ -20,6 +22,41 @@ sourceContract("kafka", {
     return {
       source: ({ follow }) =>
         createKafkaSource({ brokers, topics: [topic], follow, observer: SILENT_OBSERVER }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  },
+});
+
+const groupSource = (topic: string, brokers: string[]) => (options: { follow: boolean }) =>
+  createGroupSource({
+    ...options,
+    brokers,
+    topics: [topic],
+    group: topic,
+    observer: SILENT_OBSERVER,
+  });
+
+// What decides where it goes on is in Kafka, and not what it is told.
+sourceContract("kafka, as a group", {
+  resumable: false,
+  seed: async (events) => {
+    const topic = uniqueName("contract");
+    const brokers = await brokerList();
+    await fill(topic, brokers, events);
+    return {
+      source: groupSource(topic, brokers),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  },
+});
+
+sharedSourceContract("kafka, as a group", {
+  seed: async (events) => {
+    const topic = uniqueName("contract");
+    const records = events.map(({ key, value }, at) => ({ key, value, partition: at % 2 }));
+    await seedTopic(topic, records, 2);
+    return {
+      source: groupSource(topic, await brokerList()),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   },

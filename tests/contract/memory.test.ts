@@ -1,6 +1,8 @@
+import { MemoryGroup } from "../fakes/memory_group.ts";
 import { MemorySink } from "../fakes/memory_sink.ts";
 import { MemorySource } from "../fakes/memory_source.ts";
 import { seedMessage, seedName } from "./seed.ts";
+import { sharedSourceContract } from "./shared_source_contract.ts";
 import { sinkContract } from "./sink_contract.ts";
 import { sourceContract } from "./source_contract.ts";
 
@@ -11,6 +13,19 @@ sourceContract("memory", {
     const lane = events.map((event, at) => seedMessage(event, BigInt(at)));
     return Promise.resolve({
       source: ({ follow }) => new MemorySource({ lanes: { lane }, follow }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
+  },
+});
+
+sharedSourceContract("memory", {
+  seed: (events) => {
+    const [even, odd] = [0, 1].map((rest) =>
+      events.filter((_, at) => at % 2 === rest).map((event, at) => seedMessage(event, BigInt(at))),
+    );
+    const group = new MemoryGroup({ lanes: { even: even ?? [], odd: odd ?? [] } });
+    return Promise.resolve({
+      source: (options) => group.source(options),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     });
   },

@@ -11,6 +11,7 @@ import type {
 export interface MemorySinkOptions {
   readonly identity?: Identity;
   readonly positions?: SinkOpening["positions"];
+  readonly isReplacement?: boolean;
   /** Called before each write; may wait or throw. */
   readonly beforeWrite?: (batch: Batch, signal: AbortSignal) => Promise<void> | void;
   /** Keys that are refused. */
@@ -36,8 +37,13 @@ export class MemorySink implements Sink {
 
   open(options: SinkOpenOptions): Promise<SinkOpening> {
     this.opened.push(options);
-    const { identity = { place: "memory" }, positions } = this.#options;
-    return Promise.resolve({ identity, state: "open", ...(positions && { positions }) });
+    const { identity = { place: "memory" }, positions, isReplacement } = this.#options;
+    return Promise.resolve({
+      identity,
+      state: "open",
+      ...(positions && { positions }),
+      ...(isReplacement && { isReplacement }),
+    });
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {

@@ -45,6 +45,21 @@ export function connectorUrl(brokers: readonly string[], topics: readonly string
   return `kafka://${brokerList(brokers)}/${topics.join(",")}`;
 }
 
+const GROUP_PARAMETER = "?group=";
+
+/** An address or a URL of topics, as a consumer group reads them. */
+export function withGroup(address: string, group: string): string {
+  return `${address}${GROUP_PARAMETER}${encodeURIComponent(group)}`;
+}
+
+/** Takes apart what `withGroup` has put together. */
+export function splitGroup(address: string): { address: string; group: string | undefined } {
+  const at = address.indexOf(GROUP_PARAMETER);
+  if (at < 0) return { address, group: undefined };
+  const group = decodeURIComponent(address.slice(at + GROUP_PARAMETER.length));
+  return { address: address.slice(0, at), group };
+}
+
 function brokerList(brokers: readonly string[]): string {
   return sortedList(brokers.map((broker) => formatAddress(oneLoopback(parseAddress(broker)))));
 }

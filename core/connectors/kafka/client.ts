@@ -23,8 +23,8 @@ export interface KafkaConnection extends KafkaSecurity {
   readonly brokers: readonly string[];
 }
 
-/** What a link is for. A long poll must not hold up anything else. */
-export type LinkPurpose = "control" | "fetch" | "produce";
+/** What a link is for. A long poll, or waiting for a group, must not hold up anything else. */
+export type LinkPurpose = "control" | "fetch" | "produce" | "group";
 
 /** The links to the brokers of one cluster, dialled when they are first needed. */
 export class KafkaClient {

@@ -46,7 +46,8 @@ export function createKafkaSource(options: KafkaSourceOptions): Source {
   return new KafkaSource(options);
 }
 
-class KafkaSource implements Source {
+/** Also what a source that shares the partitions with others reads by. */
+export class KafkaSource implements Source {
   readonly #options: KafkaSourceOptions;
   readonly #disposal = new AbortController();
   #opened: { client: KafkaClient; topics: Topics } | undefined;
@@ -76,7 +77,7 @@ class KafkaSource implements Source {
       address,
       identity: topics.identity(),
       label: connectorUrl(brokers, names),
-      lanesCount: this.#partitions().length,
+      lanesCount: this.partitions().length,
       streamId: address,
       partitionsCount: Math.max(...topics.facts.map(({ partitionsCount }) => partitionsCount)),
       missingCount: () => this.#missingCount(),
@@ -84,11 +85,10 @@ class KafkaSource implements Source {
   }
 
   async ends(): Promise<ReadonlyMap<Lane, bigint>> {
-    return await this.#listOffsets(this.#partitions(), "latest", this.#disposal.signal);
+    return await this.#listOffsets(this.partitions(), "latest", this.#disposal.signal);
   }
 
   async *read(options: ReadOptions): AsyncGenerator<Batch> {
-    const { client, topics } = this.#open();
     const stop = AbortSignal.any([options.stop, this.#disposal.signal]);
     const cursors = await this.#startCursors(options, stop);
     if (cursors === undefined) return;
@@ -97,22 +97,25 @@ class KafkaSource implements Source {
     for (const cursor of cursors) {
       if (!options.from.has(cursor.lane)) yield cursor.place();
     }
-    const { brokers, observer } = this.#options;
+    yield* limitBatches(this.batchesOf(cursors, stop), options);
+  }
+
+  /** Reads from these places, until all are at their ends or it is stopped. */
+  batchesOf(cursors: readonly PartitionCursor[], stop: AbortSignal): AsyncGenerator<Batch> {
+    const { brokers, observer, outageLimitMs, openTransactionLimitMs } = this.#options;
     const fetcher = new Fetcher({
-      client,
-      topics,
+      ...this.opened(),
       brokers,
       cursors,
       observer,
       stop,
-      outageLimitMs: this.#options.outageLimitMs ?? OUTAGE_LIMIT_MS,
-      openTransactionLimitMs: this.#options.openTransactionLimitMs ?? OPEN_TRANSACTION_LIMIT_MS,
+      outageLimitMs: outageLimitMs ?? OUTAGE_LIMIT_MS,
+      openTransactionLimitMs: openTransactionLimitMs ?? OPEN_TRANSACTION_LIMIT_MS,
       explainOffset: async (cursor) => {
-        const [starts, ends] = await this.#bounds([cursor], stop);
-        refuseOffset(cursor.lane, cursor.offset, { starts, ends });
+        refuseOffset(cursor.lane, cursor.offset, await this.bounds([cursor], stop));
       },
     });
-    yield* limitBatches(fetcher.batches(), options);
+    return fetcher.batches();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -122,12 +125,12 @@ class KafkaSource implements Source {
 
   /** Offsets that retention has taken from the beginnings of the partitions. */
   async #missingCount(): Promise<bigint> {
-    const starts = await this.#listOffsets(this.#partitions(), "earliest", this.#disposal.signal);
+    const starts = await this.#listOffsets(this.partitions(), "earliest", this.#disposal.signal);
     let count = 0n;
-    for (const [topic, partitions] of Map.groupBy(this.#partitions(), (item) => item.topic)) {
+    for (const [topic, partitions] of Map.groupBy(this.partitions(), (item) => item.topic)) {
       const lanes = partitions.map(({ partition }) => laneOf(topic, partition));
       const missing = lanes.reduce((sum, lane) => sum + (starts.get(lane) ?? 0n), 0n);
-      if (missing === 0n || (await isOnlyCompacted(this.#open().client, topic))) continue;
+      if (missing === 0n || (await isOnlyCompacted(this.opened().client, topic))) continue;
       count += missing;
     }
     return count;
@@ -138,11 +141,10 @@ class KafkaSource implements Source {
     { from }: ReadOptions,
     stop: AbortSignal,
   ): Promise<PartitionCursor[] | undefined> {
-    const partitions = this.#partitions();
+    const partitions = this.partitions();
     let bounds: Bounds;
     try {
-      const [starts, ends] = await this.#bounds(partitions, stop);
-      bounds = { starts, ends };
+      bounds = await this.bounds(partitions, stop);
     } catch (thrown) {
       if (stop.aborted) return undefined;
       throw thrown;
@@ -156,14 +158,12 @@ class KafkaSource implements Source {
     });
   }
 
-  async #bounds(
-    partitions: readonly TopicPartition[],
-    signal: AbortSignal,
-  ): Promise<[Map<Lane, bigint>, Map<Lane, bigint>]> {
+  /** Where the logs of these partitions start and end now. */
+  async bounds(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<Bounds> {
     // The starts last: the log may be cut meanwhile, but its end never goes back.
     const ends = await this.#listOffsets(partitions, "latest", signal);
     const starts = await this.#listOffsets(partitions, "earliest", signal);
-    return [starts, ends];
+    return { starts, ends };
   }
 
   async #listOffsets(
@@ -172,12 +172,13 @@ class KafkaSource implements Source {
     signal: AbortSignal,
   ): Promise<Map<Lane, bigint>> {
     const { brokers, observer, outageLimitMs = OUTAGE_LIMIT_MS } = this.#options;
-    const options = { ...this.#open(), brokers, observer, signal, outageLimitMs };
+    const options = { ...this.opened(), brokers, observer, signal, outageLimitMs };
     return await listOffsets(partitions, end, options);
   }
 
-  #partitions(): TopicPartition[] {
-    return this.#open().topics.facts.flatMap(({ name, partitionsCount }) => {
+  /** All partitions that are read. */
+  partitions(): TopicPartition[] {
+    return this.opened().topics.facts.flatMap(({ name, partitionsCount }) => {
       const wanted =
         this.#options.partitions ?? Array.from({ length: partitionsCount }, (_, index) => index);
       return wanted.map((partition) => ({ topic: name, partition }));
@@ -195,7 +196,8 @@ class KafkaSource implements Source {
     }
   }
 
-  #open(): { client: KafkaClient; topics: Topics } {
+  /** Throws before it is opened. */
+  opened(): { client: KafkaClient; topics: Topics } {
     if (this.#opened !== undefined) return this.#opened;
     throw new KonnError("Cannot read from Kafka: the source was not opened", {
       code: "KAFKA_NOT_OPEN",
@@ -204,12 +206,13 @@ class KafkaSource implements Source {
   }
 }
 
-interface Bounds {
+export interface Bounds {
   readonly starts: ReadonlyMap<Lane, bigint>;
   readonly ends: ReadonlyMap<Lane, bigint>;
 }
 
-function startOf(lane: Lane, position: Position | undefined, bounds: Bounds): bigint {
+/** Where to begin with a lane. Throws when records are gone that were not read yet. */
+export function startOf(lane: Lane, position: Position | undefined, bounds: Bounds): bigint {
   if (position === undefined) return bounds.starts.get(lane) ?? 0n;
   const offset = offsetOf(lane, position);
   refuseOffset(lane, offset, bounds);

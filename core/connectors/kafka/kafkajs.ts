@@ -59,6 +59,33 @@ export interface KafkajsConnection {
   nextCorrelationId(): number;
 }
 
+/** What a member of a group tells the one that shares out the partitions. */
+export interface GroupSubscription {
+  readonly name: string;
+  readonly metadata: Buffer;
+}
+
+/** A member's part of the partitions, encoded. */
+export interface MemberShare {
+  readonly memberId: string;
+  readonly memberAssignment: Buffer;
+}
+
+/** Who is in a group, and in which of its generations. */
+export interface JoinedGroup {
+  readonly generationId: number;
+  readonly leaderId: string;
+  readonly memberId: string;
+  /** All of them for the leader, nobody for the others. */
+  readonly members: readonly { readonly memberId: string }[];
+}
+
+interface GroupMemberId {
+  readonly groupId: string;
+  readonly memberId: string;
+  readonly groupGenerationId: number;
+}
+
 /** One broker: an authenticated connection and the requests that kafkajs encodes for us. */
 export interface KafkajsBroker {
   readonly connectionPool: { readonly pool: readonly KafkajsConnection[] };
@@ -82,7 +109,7 @@ export interface KafkajsBroker {
     readonly transactionalId: string | null;
     readonly transactionTimeout: number;
   }): Promise<{ readonly producerId: string; readonly producerEpoch: number }>;
-  /** Of type 1 for a transactional id, which then stands in the place of the group. */
+  /** Of type 0 for a group, of type 1 for a transactional id in the place of it. */
   findGroupCoordinator(options: {
     readonly groupId: string;
     readonly coordinatorType: number;
@@ -94,6 +121,51 @@ export interface KafkajsBroker {
     /** Whether to commit. */
     readonly transactionResult: boolean;
   }): Promise<unknown>;
+  /** With an empty `memberId`, as a new member: asks again with the id that it gets. */
+  joinGroup(options: {
+    readonly groupId: string;
+    readonly sessionTimeout: number;
+    readonly rebalanceTimeout: number;
+    readonly memberId: string;
+    readonly groupProtocols: readonly GroupSubscription[];
+  }): Promise<JoinedGroup>;
+  syncGroup(options: {
+    readonly groupId: string;
+    readonly generationId: number;
+    readonly memberId: string;
+    readonly groupAssignment: readonly MemberShare[];
+  }): Promise<{ readonly memberAssignment: Buffer }>;
+  heartbeat(options: GroupMemberId): Promise<unknown>;
+  leaveGroup(options: { readonly groupId: string; readonly memberId: string }): Promise<unknown>;
+  offsetCommit(
+    options: GroupMemberId & {
+      readonly topics: readonly {
+        readonly topic: string;
+        readonly partitions: readonly {
+          readonly partition: number;
+          readonly offset: string;
+          readonly metadata: string;
+        }[];
+      }[];
+    },
+  ): Promise<unknown>;
+  offsetFetch(options: {
+    readonly groupId: string;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number }[];
+    }[];
+  }): Promise<{
+    readonly responses: readonly {
+      readonly topic: string;
+      readonly partitions: readonly {
+        readonly partition: number;
+        /** -1 where nothing was committed. */
+        readonly offset: string;
+        readonly metadata: string | null;
+      }[];
+    }[];
+  }>;
   createTopics(options: {
     readonly topics: readonly {
       readonly topic: string;
@@ -162,6 +234,29 @@ export async function loadKafkajs(
     const connectionPool = await cluster.connectionPoolBuilder.build(address);
     for (const connection of connectionPool.pool) mendRequestQueue(connection.requestQueue);
     return cluster.brokerPool.createBroker({ connectionPool, logger: cluster.rootLogger });
+  };
+}
+
+/** How the members of a group write down who gets which partitions (Kafka's consumer protocol). */
+export interface GroupProtocol {
+  /** @param name of the way of sharing, which must be the same for all members of a group */
+  subscribe(name: string, topics: readonly string[]): GroupSubscription;
+  /** Partitions by topic. */
+  encodeShare(partitions: Readonly<Record<string, number[]>>): Buffer;
+  decodeShare(bytes: Buffer): Readonly<Record<string, readonly number[]>>;
+}
+
+export async function loadGroupProtocol(): Promise<GroupProtocol> {
+  const { AssignerProtocol } = await import("kafkajs");
+  const { MemberAssignment, MemberMetadata } = AssignerProtocol;
+  const [version, userData] = [0, Buffer.alloc(0)];
+  return {
+    subscribe: (name, topics) => ({
+      name,
+      metadata: MemberMetadata.encode({ version, topics: [...topics], userData }),
+    }),
+    encodeShare: (assignment) => MemberAssignment.encode({ version, assignment, userData }),
+    decodeShare: (bytes) => MemberAssignment.decode(bytes)?.assignment ?? {},
   };
 }
 

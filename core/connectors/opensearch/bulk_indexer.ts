@@ -135,6 +135,7 @@ class OpenSearchSink implements Sink {
         ...(this.#skipTypes && { "skipped types": [...this.#skipTypes].toSorted().join(", ") }),
       },
       state: target.state,
+      ...(target.isReplacement && { isReplacement: true }),
     };
   }
 
@@ -175,6 +176,11 @@ class OpenSearchSink implements Sink {
     } finally {
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** Keys do not tell their lanes, so nothing is known any more. */
+  moved(): void {
+    this.#known.forgetAll();
   }
 
   checkpointed(lanes: ReadonlyMap<Lane, bigint>): void {

@@ -21,6 +21,11 @@ export function stampedName(alias: string, now: Date): string {
   return `${alias}-${stamp}-${crypto.randomUUID().slice(0, 4)}`;
 }
 
+/** Whether konn has given an index this name for an alias. */
+export function isOfFamily(name: string, alias: string): boolean {
+  return name.startsWith(alias) && STAMPED.test(name.slice(alias.length));
+}
+
 /**
  * The alias that an index is written to by, which is no other index's and which nobody reads.
  *
@@ -52,7 +57,7 @@ export async function indexesOf({ alias, admin }: Family): Promise<readonly Inde
   return (
     found
       // A clone has the mapping of its original, but not its name, and belongs to whoever made it.
-      .filter(({ name, meta }) => meta?.alias === alias && STAMPED.test(name.slice(alias.length)))
+      .filter(({ name, meta }) => meta?.alias === alias && isOfFamily(name, alias))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
   );
 }

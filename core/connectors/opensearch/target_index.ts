@@ -6,6 +6,7 @@ import {
   clearUnfinished,
   type Family,
   isBuilding,
+  isOfFamily,
   stampedName,
   writerAliasOf,
 } from "./index_family.ts";
@@ -19,6 +20,8 @@ export type TargetState = "building" | "live";
 export interface TargetIndex {
   readonly index: IndexInfo;
   readonly state: TargetState;
+  /** It was built anew, and has taken the place of what was there. */
+  readonly isReplacement?: true;
 }
 
 export interface TargetOptions extends Pick<
@@ -89,11 +92,15 @@ async function createLive(options: TargetOptions): Promise<TargetIndex> {
 async function goOn(
   options: TargetOptions,
   live: IndexInfo | undefined,
-  { identity, state }: SinkResume,
+  { identity, state, mayBeReplaced = false }: SinkResume,
 ): Promise<TargetIndex> {
   const { alias, admin } = options;
   const { index: name = "", "index uuid": uuid } = identity;
   if (live?.name === name && live.uuid === uuid) return await takeOver(options, live);
+  if (mayBeReplaced && !isOfFamily(name, alias)) throw positionsOfAnother(alias, name);
+  if (mayBeReplaced && live) {
+    return { ...(await takeOverLost(options, live)), isReplacement: true };
+  }
   const [remembered] = await admin.find(name);
   if (remembered?.uuid !== uuid) throw goneError(alias, name);
   if (remembered && state === "building" && canBeBuiltOn(remembered)) {
@@ -208,6 +215,13 @@ function notOurs(alias: string, state: string): KonnError {
   return new KonnError(`Cannot write to ${alias}: ${state}`, {
     code: "INDEX_NOT_OURS",
     hint: "Use another --index. konn writes only to indexes that it has made.",
+  });
+}
+
+function positionsOfAnother(alias: string, name: string): KonnError {
+  return new KonnError(`Cannot go on with ${alias}: the group's positions are of ${name}`, {
+    code: "POSITIONS_OF_ANOTHER_INDEX",
+    hint: "A group keeps one index. Use another --group, or that one's --index.",
   });
 }
 

@@ -49,6 +49,22 @@ describe("write()", () => {
     expect(await cluster.names(index)).toEqual({});
   });
 
+  test("forgets what it knows when a lane changes hands", async () => {
+    const index = uniqueIndex();
+    await using opened = await openSink({ url, index });
+    const { sink } = opened;
+    await sink.write(batchAt(0n, upsert(A, "one")), NEVER);
+    const known = await sink.write(batchAt(1n, upsert(A, "one")), NEVER);
+    expect(outcome(known)).toMatchObject({ written: 0, skipped: { unchanged: 1 } });
+    // Another run has the lane, and writes to it.
+    await using other = await openSink({ url, index });
+    await other.sink.write(batchAt(2n, upsert(A, "two")), NEVER);
+    sink.moved?.("topic/0");
+    const again = await sink.write(batchAt(3n, upsert(A, "one")), NEVER);
+    expect(outcome(again)).toMatchObject({ written: 1, skipped: {} });
+    expect(await cluster.names(index)).toEqual({ [A]: "one" });
+  });
+
   test("leaves a later version alone", async () => {
     const index = uniqueIndex();
     await using opened = await openSink({ url, index });
