@@ -280,4 +280,7 @@ export interface Sink extends AsyncDisposable {
    * was built anew may now be shown. Returns the state to checkpoint.
    */
   caughtUp?(signal: AbortSignal): Promise<string | undefined>;
+
+  /** Throws when the service does not answer, and changes nothing: called at any time. */
+  ping?(signal: AbortSignal): Promise<void>;
 }

@@ -116,7 +116,9 @@ class OpenSearchSink implements Sink {
     const count = await this.#buildCount(target, admin, options.resume !== undefined);
     const slots = Array.from({ length: SLOTS_COUNT }, () => {
       const onFailure = (thrown: unknown): void => void this.#giveUp(thrown);
-      return new BulkSlot({ client, outage, alias, count, onFailure, ended: this.#ended.signal });
+      const { observer } = this.#options;
+      const ended = this.#ended.signal;
+      return new BulkSlot({ client, outage, observer, alias, count, onFailure, ended });
     });
     this.#opened = {
       client,
@@ -175,6 +177,10 @@ class OpenSearchSink implements Sink {
     } finally {
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.#open().client.identify(signal);
   }
 
   checkpointed(lanes: ReadonlyMap<Lane, bigint>): void {
