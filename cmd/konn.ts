@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: KonnCommand }>>
   pipe: () => import("./pipe.ts"),
   verify: () => import("./verify.ts"),
   status: () => import("./status.ts"),
+  "dead-letters": () => import("./dead_letters.ts"),
 };
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;

@@ -7,8 +7,10 @@ export {
 export {
   type ListedCheckpoint,
   listCheckpoints,
+  lockRun,
   openRunState,
   type RunAddresses,
   runName,
   type RunState,
 } from "./run_state.ts";
+export type { LockPurpose } from "./run_lock.ts";

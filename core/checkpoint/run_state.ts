@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { makePrivateFolder, writeFileAtomically } from "../base/atomic_file.ts";
 import { KonnError } from "../base/errors.ts";
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from "./checkpoint.ts";
-import { acquireRunLock } from "./run_lock.ts";
+import { acquireRunLock, type LockPurpose } from "./run_lock.ts";
 
 /** The two ends of a run, as the checkpoint's name sees them. */
 export interface RunAddresses {
@@ -31,17 +31,26 @@ export interface RunState extends Disposable {
 }
 
 /** Opens the state of the run between two addresses and locks it against a second process. */
-export function openRunState(stateDir: string, addresses: RunAddresses): RunState {
+export function openRunState(
+  stateDir: string,
+  addresses: RunAddresses,
+  purpose?: LockPurpose,
+): RunState {
   const name = runName(addresses);
   const path = checkpointPath(stateDir, name);
   makeStateFolders(stateDir);
-  const lock = acquireRunLock(join(stateDir, `${name}.lock`));
+  const lock = acquireRunLock(join(stateDir, `${name}.lock`), purpose);
   return {
     name,
     load: () => readCheckpoint(path, addresses),
     save: (checkpoint) => saveCheckpoint(path, { ...checkpoint, savedAt: new Date() }),
     [Symbol.dispose]: () => lock[Symbol.dispose](),
   };
+}
+
+/** Takes the lock of a run of which nothing but the name may be known. */
+export function lockRun(stateDir: string, name: string, purpose: LockPurpose): Disposable {
+  return acquireRunLock(join(stateDir, `${name}.lock`), purpose);
 }
 
 /** A checkpoint on disk, or why it cannot be read. */

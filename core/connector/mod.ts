@@ -167,6 +167,12 @@ export interface Source extends AsyncDisposable {
    */
   read(options: ReadOptions): AsyncIterable<Batch>;
 
+  /**
+   * The position from which `read` begins with the message of this sequence, which was read once.
+   * Undefined when it is gone. A source without this can be read again only from its beginning.
+   */
+  positionAt?(lane: Lane, sequence: bigint): Promise<Position | undefined>;
+
   /** These positions are on konn's disk, the source may forget what lies behind them. */
   commit?(durable: ReadonlyMap<Lane, Position>): Promise<void>;
 }
@@ -247,6 +253,12 @@ export interface WriteReport {
  * written, once what was rejected is in the dead letters. A run that fails does not call it.
  */
 export interface Sink extends AsyncDisposable {
+  /**
+   * How long after a message was refused, in milliseconds, it may be written behind later ones of
+   * its key and never undo what these did. Absent where it takes effect in the order of writing.
+   */
+  readonly lateWritesMs?: number | undefined;
+
   /**
    * Where the data goes, in canonical form and without secrets: part of the checkpoint's name. Asks
    * the service who it is, where that takes asking, but changes nothing there: the lock of the run

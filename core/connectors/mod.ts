@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { KonnError } from "../base/errors.ts";
 import { INDEX_NAME_RULE, isIndexName } from "../base/index_name.ts";
 import { suggest } from "../base/suggest.ts";
+import type { EventLocation } from "../connector/event_location.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
 import type { Sink, Source } from "../connector/mod.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -69,6 +70,8 @@ interface Connector {
   readonly sink?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<Sink>;
   /** Looks into what the sink has written. */
   readonly inspector?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<IndexInspector>;
+  /** The command by which a person looks at one event of the source. */
+  readonly look?: (url: ConnectorUrl, location: EventLocation) => Promise<string>;
   /** Whether a later run can go on where one stopped. */
   readonly resumable: boolean;
   readonly unit: SequenceUnit;
@@ -82,6 +85,10 @@ const FILE: Connector = {
   sink: async ({ name }, { writeFormat = "record", existing, observer }) => {
     const { createJsonlSink } = await import("./jsonl/writer.ts");
     return createJsonlSink({ path: name, format: writeFormat, existing, observer });
+  },
+  look: async ({ name }, location) => {
+    const { lookAtLine } = await import("./jsonl/look.ts");
+    return lookAtLine(name, location);
   },
   resumable: true,
   unit: "bytes",
@@ -111,6 +118,10 @@ const KAFKA: Connector = {
       partitionsCount,
       delivery: atLeastOnce ? "at-least-once" : "exactly-once",
     });
+  },
+  look: async ({ hosts = "" }, location) => {
+    const { lookAtRecord } = await import("./kafka/look.ts");
+    return lookAtRecord(hosts, location);
   },
   resumable: true,
   unit: "events",
@@ -197,6 +208,15 @@ export async function createInspector(
     kind: "usage",
     hint: "Indexes: opensearch:INDEX.",
   });
+}
+
+/** The command by which a person looks at one event of a source; undefined where there is none. */
+export async function lookAtEvent(
+  url: string,
+  location: EventLocation,
+): Promise<string | undefined> {
+  const parsed = parseConnectorUrl(url);
+  return await findConnector(parsed).look?.(parsed, location);
 }
 
 /** The address in the URL, else the one of the settings. */

@@ -68,7 +68,7 @@ function renderPretty({ level, message, fields }: LogLine, colors: boolean): str
 }
 
 /** A key may come from anybody: what would steer a terminal is shown as an escape. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });

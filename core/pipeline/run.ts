@@ -6,7 +6,7 @@ import {
   runName,
   type RunState,
 } from "../checkpoint/mod.ts";
-import { identityDifference } from "../connector/identity.ts";
+import { identityDifference, identityFingerprint } from "../connector/identity.ts";
 import type {
   Lane,
   LanePosition,
@@ -84,6 +84,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     runName: runName(addresses),
     isResumed: checkpoint !== undefined,
     isKept: options.isDryRun !== true,
+    stream: identityFingerprint(stream.identity),
   });
   if (checkpoint) refuseAnotherStream(checkpoint, stream);
   const opening = await openSink(options, { stream, checkpoint, address: addresses.sink });

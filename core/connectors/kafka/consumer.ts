@@ -50,6 +50,7 @@ class KafkaSource implements Source {
   readonly #options: KafkaSourceOptions;
   readonly #disposal = new AbortController();
   #opened: { client: KafkaClient; topics: Topics } | undefined;
+  #starts: ReadonlyMap<Lane, bigint> | undefined;
 
   constructor(options: KafkaSourceOptions) {
     this.#options = options;
@@ -113,6 +114,12 @@ class KafkaSource implements Source {
       },
     });
     yield* limitBatches(fetcher.batches(), options);
+  }
+
+  async positionAt(lane: Lane, sequence: bigint): Promise<Position | undefined> {
+    this.#starts ??= await this.#listOffsets(this.#partitions(), "earliest", this.#disposal.signal);
+    const start = this.#starts.get(lane);
+    return start === undefined || sequence < start ? undefined : String(sequence);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -179,6 +179,14 @@ class OpenSearchSink implements Sink {
     }
   }
 
+  /**
+   * Versions hold for as long as tombstones are there. A tombstone is as old as the write that it
+   * came with, which may have waited for long before something after it was refused: hence the half.
+   */
+  get lateWritesMs(): number {
+    return (this.#options.keepTombstonesMs ?? DAY_MS) / 2;
+  }
+
   async ping(signal: AbortSignal): Promise<void> {
     await this.#open().client.identify(signal);
   }
