@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { type Exposition, parseExposition } from "../serve/exposition.ts";
 import { TcpProxy } from "../services/mod.ts";
-import { konn, type KonnProcess, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
-import { eventually } from "./waiting.ts";
+import { konn, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
+import { eventually, healthOf } from "./waiting.ts";
 
 /** Rows that change often, rows that go, and what no document can be made of. */
 const EVENTS_COUNT = 6_000;
@@ -34,21 +34,6 @@ function events(): string {
 function oversizedKeyEvent(): string {
   const key = `c/1/o/service/${"k".repeat(600)}`;
   return JSON.stringify({ before: null, after: { key, value: "{}" }, op: "c", ts_ms: 1 });
-}
-
-/** Everything that a process says on stderr, as it comes. */
-function listen(child: KonnProcess): { text: string } {
-  const said = { text: "" };
-  void (async () => {
-    const decoder = new TextDecoder();
-    for await (const bytes of child.stderr) said.text += decoder.decode(bytes, { stream: true });
-  })();
-  return said;
-}
-
-async function urlOf(said: { text: string }): Promise<string> {
-  await eventually(() => said.text.includes("Health and metrics at "));
-  return /Health and metrics at (http:\/\/[^"\s]+)/.exec(said.text)?.[1] ?? "";
 }
 
 async function scrape(url: string): Promise<Exposition> {
@@ -82,9 +67,8 @@ describe("--listen", () => {
     const index = uniqueName("metrics");
     const args = ["sync", "--topic", topic, "--index", index, "--json", "--listen", "0"];
     const child = spawnKonn([...args, "--rate", "4000/s"], { cwd: folder.path, environment });
-    const said = listen(child);
     try {
-      const url = await urlOf(said);
+      const { url } = await healthOf(child);
       expect(new URL(url).hostname).toBe("127.0.0.1");
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
       const reads: number[] = [];
@@ -147,9 +131,8 @@ describe("--listen", () => {
         environment: { ...environment, KONN_OPENSEARCH_URL: `http://${proxy.address}` },
       },
     );
-    const said = listen(child);
     try {
-      const url = await urlOf(said);
+      const { url } = await healthOf(child);
       await eventually(async () => (await readiness(url)).status === 200);
       await proxy.refuse();
       await eventually(async () => {
