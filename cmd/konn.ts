@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: KonnCommand }>>
   pipe: () => import("./pipe.ts"),
   verify: () => import("./verify.ts"),
   status: () => import("./status.ts"),
+  doctor: () => import("./doctor.ts"),
   "dead-letters": () => import("./dead_letters.ts"),
 };
 

@@ -4,6 +4,7 @@ import { KonnError } from "../base/errors.ts";
 import { INDEX_NAME_RULE, isIndexName } from "../base/index_name.ts";
 import { suggest } from "../base/suggest.ts";
 import type { EventLocation } from "../connector/event_location.ts";
+import type { Diagnosis } from "../connector/finding.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
 import type { Sink, Source } from "../connector/mod.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -70,6 +71,11 @@ interface Connector {
   readonly sink?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<Sink>;
   /** Looks into what the sink has written. */
   readonly inspector?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<IndexInspector>;
+  /** Looks at it from outside, as a source or as a sink, and says what would go wrong. */
+  readonly diagnose?: (
+    url: ConnectorUrl,
+    options: ConnectorOptions & { readonly role: "source" | "sink" },
+  ) => Promise<Diagnosis>;
   /** The command by which a person looks at one event of the source. */
   readonly look?: (url: ConnectorUrl, location: EventLocation) => Promise<string>;
   /** Whether a later run can go on where one stopped. */
@@ -85,6 +91,10 @@ const FILE: Connector = {
   sink: async ({ name }, { writeFormat = "record", existing, observer }) => {
     const { createJsonlSink } = await import("./jsonl/writer.ts");
     return createJsonlSink({ path: name, format: writeFormat, existing, observer });
+  },
+  diagnose: async ({ name: path }) => {
+    const { diagnoseFile } = await import("./jsonl/doctor.ts");
+    return (signal) => diagnoseFile(path, signal);
   },
   look: async ({ name }, location) => {
     const { lookAtLine } = await import("./jsonl/look.ts");
@@ -119,6 +129,12 @@ const KAFKA: Connector = {
       delivery: atLeastOnce ? "at-least-once" : "exactly-once",
     });
   },
+  diagnose: async ({ name, hosts }, { brokers, security, role }) => {
+    const { diagnoseKafka } = await import("./kafka/doctor.ts");
+    const topics = name.split(",");
+    const place = { brokers: hosts?.split(",") ?? brokers, topics, role };
+    return (signal) => diagnoseKafka({ ...security.kafka(), ...place }, signal);
+  },
   look: async ({ hosts = "" }, location) => {
     const { lookAtRecord } = await import("./kafka/look.ts");
     return lookAtRecord(hosts, location);
@@ -139,6 +155,12 @@ const OPENSEARCH: Connector = {
     const { createOpenSearchInspector } = await import("./opensearch/inspector.ts");
     const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
     return createOpenSearchInspector({ ...security.openSearch(), url, index: name });
+  },
+  diagnose: async ({ scheme, name, hosts }, { openSearchUrl, security }) => {
+    refuseIndexName(name);
+    const { diagnoseOpenSearch } = await import("./opensearch/doctor.ts");
+    const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
+    return (signal) => diagnoseOpenSearch({ ...security.openSearch(), url, index: name }, signal);
   },
   resumable: true,
   unit: "events",
@@ -207,6 +229,20 @@ export async function createInspector(
     code: "CONNECTOR_NO_INDEX",
     kind: "usage",
     hint: "Indexes: opensearch:INDEX.",
+  });
+}
+
+/** Makes what looks at one end of a run from outside. Throws a usage error where nothing does. */
+export async function createDiagnosis(
+  url: string,
+  options: ConnectorOptions & { readonly role: "source" | "sink" },
+): Promise<Diagnosis> {
+  const parsed = parseConnectorUrl(url);
+  const { diagnose } = findConnector(parsed);
+  if (diagnose) return await diagnose(parsed, options);
+  throw new KonnError(`Cannot look at ${parsed.scheme} from outside`, {
+    code: "CONNECTOR_NO_DIAGNOSIS",
+    kind: "usage",
   });
 }
 

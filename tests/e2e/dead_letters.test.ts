@@ -254,7 +254,8 @@ describe("dead-letters of a replay", () => {
       dead_letters: [{ line: 3, code: "LINE_NOT_JSON" }],
     });
     const values = (await readTopic(topic)).map(({ value }) => value?.toString());
-    expect(values.toSorted()).toEqual([lines[0], lines[1], lines[3]].toSorted());
+    expect(values).toHaveLength(3);
+    expect(new Set(values)).toEqual(new Set([lines[0], lines[1], lines[3]]));
     // The next run goes on where the last one stopped.
     const again = await run("replay", "my events.jsonl", "--topic", topic, "--json");
     expect(JSON.parse(again.stdout)).toMatchObject({ events: 0 });
