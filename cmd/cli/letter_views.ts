@@ -36,7 +36,7 @@ export function runJson({ name, count, checkpoint }: DeadLetterRun): object {
 export function runTitle({ name, checkpoint }: DeadLetterRun): string {
   if (checkpoint === undefined || checkpoint instanceof KonnError) return name;
   const { source, sink } = checkpoint;
-  return `${source.label ?? source.address} -> ${sink.address}`;
+  return `${source.label ?? source.address} -> ${sink.label ?? sink.address}`;
 }
 
 /** The letters of one run as a table, the first of them. */

@@ -58,7 +58,7 @@ async function retryRun(
     checkpoint,
     numbers,
     openSource: () => reopenSource(checkpoint.source, options),
-    openSink: () => reopenSink(checkpoint.sink.address, options),
+    openSink: () => reopenSink(checkpoint.sink, options),
     allowsLate: settings.late,
     stop: interrupt.signal,
   });

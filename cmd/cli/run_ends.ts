@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { KonnError } from "../../core/base/errors.ts";
+import type { Checkpoint } from "../../core/checkpoint/mod.ts";
 import type { Sink, Source, StreamIdentity } from "../../core/connector/mod.ts";
 import type { ConnectorOptions } from "../../core/connectors/mod.ts";
 
@@ -27,12 +28,11 @@ export async function reopenSource(
   );
 }
 
-/**
- * Makes the sink of a checkpoint. A topic is known by its cluster, so it is looked for at the
- * brokers of the settings.
- */
-export async function reopenSink(address: string, options: ConnectorOptions): Promise<Sink> {
+/** Makes the sink of a checkpoint: a topic is known by its cluster, and labelled by its brokers. */
+export async function reopenSink(
+  { address, label }: Checkpoint["sink"],
+  options: ConnectorOptions,
+): Promise<Sink> {
   const { createSink } = await import("../../core/connectors/mod.ts");
-  const [, topic] = /^kafka:\/\/.*\/([^/]+)$/.exec(address) ?? [];
-  return (await createSink(topic === undefined ? address : `kafka:${topic}`, options)).end;
+  return (await createSink(label ?? address, options)).end;
 }

@@ -1,7 +1,8 @@
 import { KonnError } from "../../core/base/errors.ts";
 import type { DeadLetterRun } from "../../core/check/dead_letter_runs.ts";
 import type { Checkpoint } from "../../core/checkpoint/mod.ts";
-import type { Header, Message } from "../../core/connector/mod.ts";
+import type { EventLocation } from "../../core/connector/event_location.ts";
+import type { Header, Message, Source } from "../../core/connector/mod.ts";
 import type { NumberedLetter } from "../../core/dead_letter/letter_list.ts";
 import { printable } from "../../core/observe/logger.ts";
 import { letterJson, placeText, runTitle } from "./letter_views.ts";
@@ -25,7 +26,10 @@ export async function showLetter(
   const content = settings.content ? await readContent(run, numbered, invocation) : undefined;
   if (terminal.json) {
     const { source, sink } = checkpoint ?? {};
-    const ends = { source: source?.label ?? source?.address ?? null, sink: sink?.address ?? null };
+    const ends = {
+      source: source?.label ?? source?.address ?? null,
+      sink: sink?.label ?? sink?.address ?? null,
+    };
     terminal.result(
       JSON.stringify({
         ...letterJson(run.name, numbered),
@@ -82,12 +86,25 @@ async function readContent(
     const [message] = messages;
     if (message) return { event: eventJson(message) };
     const [rejection] = rejections;
-    if (rejection) return { event: { unreadable: rejection.reason } };
+    if (!rejection) continue;
+    const bytes = await bytesOf(letter, openSource, stop);
+    return { event: { ...bytesJson("line", bytes), unreadable: rejection.reason } };
   }
   throw new KonnError(`Cannot show the event: ${placeText(letter)} holds none any more`, {
     code: "EVENT_GONE",
     hint: "Retention or compaction has removed it. konn dead-letters drop forgets the letter.",
   });
+}
+
+/** What the source makes no event of, as it stands there. */
+async function bytesOf(
+  letter: EventLocation,
+  openSource: () => Promise<Source>,
+  stop: AbortSignal,
+): Promise<Uint8Array | null> {
+  await using source = await openSource();
+  await source.open(stop);
+  return (await source.bytesAt?.(letter, stop)) ?? null;
 }
 
 function eventJson({ key, value, headers, timestampMs }: Message): Record<string, unknown> {

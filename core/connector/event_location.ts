@@ -1,8 +1,7 @@
-import type { Lane } from "./mod.ts";
-
 /** Where an event stands in its source. */
 export interface EventLocation {
-  readonly lane: Lane;
+  /** The lane's name. */
+  readonly lane: string;
   readonly sequence: bigint;
   /** 1-based line, where the source is made of lines. */
   readonly line?: number | undefined;

@@ -15,6 +15,8 @@
  * index with external versions) or by keeping the positions together with the data (`commit`).
  */
 
+import type { EventLocation } from "./event_location.ts";
+
 /** One ordered stream of messages: a partition of a topic, a file. */
 export type Lane = string;
 
@@ -172,6 +174,12 @@ export interface Source extends AsyncDisposable {
    * Undefined when it is gone. A source without this can be read again only from its beginning.
    */
   positionAt?(lane: Lane, sequence: bigint): Promise<Position | undefined>;
+
+  /**
+   * The bytes of something that the source rejected, for a person to look at; undefined where there
+   * is nothing, or more than anybody could look at. In place of `read`.
+   */
+  bytesAt?(location: EventLocation, signal: AbortSignal): Promise<Uint8Array | undefined>;
 
   /** These positions are on konn's disk, the source may forget what lies behind them. */
   commit?(durable: ReadonlyMap<Lane, Position>): Promise<void>;

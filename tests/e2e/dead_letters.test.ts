@@ -227,6 +227,14 @@ describe("dead-letters of a replay", () => {
     }
   });
 
+  test("show --content prints also the line that is no event", async () => {
+    const { stdout } = await run("dead-letters", "list", "--json");
+    const { dead_letters: letters } = JSON.parse(stdout);
+    const { number } = letters.find(({ line }: { line: number }) => line === 3);
+    const shown = await run("dead-letters", "show", String(number), "--content", "--json");
+    expect(JSON.parse(shown.stdout).event).toMatchObject({ line: "not JSON" });
+  });
+
   test("a topic takes late events only where somebody says that it may", async () => {
     const admin = (await kafkaClient()).admin();
     await admin.connect();
