@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { type HealthServer, startHealthServer } from "../../core/serve/health_server.ts";
 import { thrownBy } from "../fakes/thrown_by.ts";
@@ -87,6 +88,19 @@ describe("startHealthServer()", () => {
     const first = (await metricsOf(server)).value("process_cpu_seconds_total");
     const second = (await metricsOf(server)).value("process_cpu_seconds_total");
     expect(second).toBeWithin(first, first * 1.9);
+  });
+
+  test("has every metric that docs/operations.md names, and no other", async () => {
+    await using server = start();
+    const { types } = await metricsOf(server);
+    const docs = readFileSync("docs/operations.md", "utf8");
+    const named = new Set(
+      [...docs.matchAll(/\b(?:konn|process)_[a-z_]+\b/g)].map(([name]) =>
+        name.replace(/_bucket$/, ""),
+      ),
+    );
+    named.delete("konn_lag_bytes");
+    expect([...types.keys()].toSorted()).toEqual([...named].toSorted());
   });
 
   test("answers nothing but GET, and only what it has", async () => {
