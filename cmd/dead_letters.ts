@@ -4,7 +4,6 @@ import { KonnError } from "../core/base/errors.ts";
 import { declareCommand } from "./cli/declare.ts";
 import { DEAD_LETTER_SETTINGS, type DeadLettersInvocation } from "./cli/letter_connectors.ts";
 import { parseNumbers } from "./cli/letter_numbers.ts";
-import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   list,
@@ -30,7 +29,6 @@ export const command = declareCommand({
     { name: "numbers", description: "which: 3, or 3,5-9 (default: all)", required: false },
   ],
   settings: DEAD_LETTER_SETTINGS,
-  idleSettings: SYNC_SETTINGS,
   examples: [
     { description: "What was refused, and why", command: "konn dead-letters list" },
     { description: "One of them, with the event", command: "konn dead-letters show 3 --content" },

@@ -11,8 +11,13 @@ export async function confirm(question: string, stop: AbortSignal): Promise<bool
     });
   }
   const asking = createInterface({ input: process.stdin, output: process.stderr });
+  // It takes Ctrl-C for itself while it asks.
+  const given = new AbortController();
+  asking.once("SIGINT", () => given.abort());
+  asking.once("close", () => given.abort());
   try {
-    const answer = await asking.question(`${question} [y/N] `, { signal: stop });
+    const signal = AbortSignal.any([stop, given.signal]);
+    const answer = await asking.question(`${question} [y/N] `, { signal });
     return /^y(es)?$/i.test(answer.trim());
   } catch {
     return false;

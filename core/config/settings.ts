@@ -96,7 +96,7 @@ export const SETTINGS = {
   ),
   listen: optional(listenAddress, "HOST:PORT", "tell over HTTP: /healthz, /readyz, /metrics"),
   "ready-lag": withDefault(duration, "DUR", "/readyz: no event waits for longer: 60s", "60s"),
-  run: optional(text, "NAME", "the run, by its name or the beginning of it: konn status --json"),
+  run: optional(text, "NAME", "of which run, by its name or the beginning of it"),
   content: toggle("show the event itself, read again from its source; it may hold secrets"),
   late: toggle("retry also into a topic or a file, behind what came later"),
   yes: toggle("do not ask"),

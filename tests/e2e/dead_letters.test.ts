@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { ConfigResourceTypes } from "kafkajs";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { documentsOf, request } from "./index_reader.ts";
-import { konn, type KonnResult, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
+import { KONN, konn, type KonnResult, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { kafkaClient, readTopic, seedTopic } from "./topic_reader.ts";
 import { doneCount, eventually, healthOf } from "./waiting.ts";
 
@@ -120,6 +120,19 @@ describe("dead-letters of a sync", () => {
     expect(exitCode).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ retried: 2, written: 0, failing: 2 });
     expect(JSON.parse((await letters("list")).stdout).dead_letters).toHaveLength(2);
+  });
+
+  test("what is older than the index remembers deletes is not tried", async () => {
+    const { exitCode, stdout } = await letters("retry", "--keep-tombstones", "1ms");
+    expect(exitCode).toBe(1);
+    const { written, dead_letters } = JSON.parse(stdout);
+    expect(written).toBe(0);
+    expect(dead_letters.map(({ code }: { code: string }) => code)).toEqual([
+      "LETTER_TOO_OLD",
+      "LETTER_TOO_OLD",
+    ]);
+    // Why they were refused is still there.
+    expect((await letters("list")).stdout).not.toContain("LETTER_TOO_OLD");
   });
 
   test("a running sync keeps a retry out", async () => {
@@ -275,5 +288,62 @@ describe("dead-letters of a replay", () => {
     const { exitCode, stderr } = await run("dead-letters", "retry", "--late");
     expect(exitCode).toBe(3);
     expect(stderr).toContain("FILE_CHANGED");
+  });
+});
+
+describe("dead-letters drop on a terminal", () => {
+  const CTRL_C = "\u0003";
+  const LETTER = {
+    time: "2026-11-24T13:00:00.000Z",
+    lane: "t/0",
+    sequence: "5",
+    key: "a\u001B[2Jb",
+    code: "CODE",
+    reason: "no",
+  };
+
+  /** Answers its question in a folder with one letter, and tells what became of that. */
+  async function answer(text: string): Promise<{ exitCode: number; isLeft: boolean }> {
+    using folder = new TemporaryFolder();
+    const path = folder.file(".konn/dead-letters/a--b-0.jsonl");
+    mkdirSync(folder.file(".konn/dead-letters"), { recursive: true });
+    writeFileSync(path, `${JSON.stringify(LETTER)}\n`);
+    let said = "";
+    const child = Bun.spawn({
+      cmd: [KONN, "dead-letters", "drop"],
+      cwd: folder.path,
+      env: { PATH: process.env["PATH"], HOME: folder.path },
+      terminal: {
+        data: (terminal, bytes) => {
+          const before = said;
+          said += Buffer.from(bytes).toString();
+          const isAsked = said.includes("[y/N]") && !before.includes("[y/N]");
+          if (isAsked) terminal.write(text);
+        },
+      },
+    });
+    const exitCode = await child.exited;
+    expect(said).toContain("Forget 1 dead letter of a--b-0?");
+    return { exitCode, isLeft: existsSync(path) };
+  }
+
+  test.skipIf(process.platform === "win32")("asks, and takes only a yes for one", async () => {
+    expect(await answer("y\r")).toEqual({ exitCode: 0, isLeft: false });
+    expect(await answer("\r")).toEqual({ exitCode: 1, isLeft: true });
+    expect(await answer("n\r")).toEqual({ exitCode: 1, isLeft: true });
+    expect(await answer(CTRL_C)).toEqual({ exitCode: 1, isLeft: true });
+  });
+
+  test("a key that would steer a terminal is shown as an escape", async () => {
+    using folder = new TemporaryFolder();
+    mkdirSync(folder.file(".konn/dead-letters"), { recursive: true });
+    const path = folder.file(".konn/dead-letters/a--b-0.jsonl");
+    writeFileSync(path, `${JSON.stringify(LETTER)}\ntorn`);
+    for (const args of [["list"], ["show", "1"]]) {
+      const { exitCode, stdout } = await konn(["dead-letters", ...args], { cwd: folder.path });
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain("a\\u001b[2Jb");
+      expect(stdout).not.toContain("\u001B");
+    }
   });
 });
