@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: KonnCommand }>>
   search: () => import("./search.ts"),
   verify: () => import("./verify.ts"),
   status: () => import("./status.ts"),
+  doctor: () => import("./doctor.ts"),
+  "dead-letters": () => import("./dead_letters.ts"),
 };
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;

@@ -3,6 +3,8 @@ import { isLines } from "../core/connectors/connector_url.ts";
 import type { Settings } from "../core/config/mod.ts";
 import { KAFKA_SECURITY_SETTINGS, OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
+import type { RunMeter } from "../core/observe/run_meter.ts";
+import { HEALTH_SETTINGS, withHealth } from "./cli/health.ts";
 import { connectionSecurity } from "./cli/security.ts";
 import {
   type ConnectorSettings,
@@ -29,6 +31,7 @@ const SETTINGS = [
   "keep",
   "until-end",
   "follow",
+  ...HEALTH_SETTINGS,
   ...KAFKA_SECURITY_SETTINGS,
   ...OPENSEARCH_SECURITY_SETTINGS,
   ...TRANSFER_SETTINGS,
@@ -54,29 +57,33 @@ export const command = declareCommand({
   ],
   async run({ settings, terminal, interrupt }) {
     const { from, to } = bothEnds(settings);
-    return transfer({
-      from,
-      to,
-      settings,
-      connectors: {
-        brokers: settings.brokers,
-        openSearchUrl: settings["opensearch-url"],
-        security: connectionSecurity(settings, settings),
-        ...formats(to, settings.format),
-        excludeTypes: settings["exclude-types"],
-        skipTypes: settings["skip-types"],
-        ...producerSettings(settings),
-        keepTombstonesMs: settings["keep-tombstones"],
-        acceptsLoss: settings["accept-loss"],
-        keepIndexesCount: settings.keep,
-        existing: existingOutput(settings),
-      },
-      follow: from.startsWith("kafka:") ? !settings["until-end"] : settings.follow,
-      fromBeginning: settings["from-beginning"] || settings.overwrite,
-      terminal,
-      interrupt,
-      verb: "Moved",
-    });
+    const run = (meter: RunMeter | undefined) =>
+      transfer({
+        meter,
+        from,
+        to,
+        settings,
+        connectors: {
+          brokers: settings.brokers,
+          openSearchUrl: settings["opensearch-url"],
+          security: connectionSecurity(settings, settings),
+          ...formats(to, settings.format),
+          excludeTypes: settings["exclude-types"],
+          skipTypes: settings["skip-types"],
+          ...producerSettings(settings),
+          keepTombstonesMs: settings["keep-tombstones"],
+          acceptsLoss: settings["accept-loss"],
+          keepIndexesCount: settings.keep,
+          existing: existingOutput(settings),
+        },
+        follow: from.startsWith("kafka:") ? !settings["until-end"] : settings.follow,
+        fromBeginning: settings["from-beginning"] || settings.overwrite,
+        terminal,
+        interrupt,
+        verb: "Moved",
+      });
+    const unit = from.startsWith("kafka:") ? "events" : "bytes";
+    return await withHealth(settings, { terminal, unit }, run);
   },
 });
 

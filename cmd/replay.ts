@@ -1,6 +1,8 @@
 import { KAFKA_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
 import { connectionSecurity } from "./cli/security.ts";
+import type { RunMeter } from "../core/observe/run_meter.ts";
+import { HEALTH_SETTINGS, withHealth } from "./cli/health.ts";
 import { oneTopic } from "./cli/one_topic.ts";
 import {
   PRODUCER_SETTINGS,
@@ -23,6 +25,7 @@ export const command = declareCommand({
     "again",
     "follow",
     "exclude-types",
+    ...HEALTH_SETTINGS,
     ...KAFKA_SECURITY_SETTINGS,
     ...TRANSFER_SETTINGS,
   ],
@@ -38,24 +41,27 @@ export const command = declareCommand({
     },
   ],
   async run({ settings, positionals, terminal, interrupt }) {
-    return transfer({
-      from: fileUrl(positionals["file"] ?? ""),
-      to: `kafka:${oneTopic(settings.topic)}`,
-      settings,
-      connectors: {
-        brokers: settings.brokers,
-        openSearchUrl: "",
-        security: connectionSecurity(settings),
-        readFormat: settings.format,
-        excludeTypes: settings["exclude-types"],
-        ...producerSettings(settings),
-      },
-      follow: settings.follow,
-      fromBeginning: settings.again,
-      terminal,
-      interrupt,
-      verb: "Replayed",
-    });
+    const run = (meter: RunMeter | undefined) =>
+      transfer({
+        meter,
+        from: fileUrl(positionals["file"] ?? ""),
+        to: `kafka:${oneTopic(settings.topic)}`,
+        settings,
+        connectors: {
+          brokers: settings.brokers,
+          openSearchUrl: "",
+          security: connectionSecurity(settings),
+          readFormat: settings.format,
+          excludeTypes: settings["exclude-types"],
+          ...producerSettings(settings),
+        },
+        follow: settings.follow,
+        fromBeginning: settings.again,
+        terminal,
+        interrupt,
+        verb: "Replayed",
+      });
+    return await withHealth(settings, { terminal, unit: "bytes" }, run);
   },
 });
 

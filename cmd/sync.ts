@@ -2,6 +2,7 @@ import { KonnError } from "../core/base/errors.ts";
 import { declareCommand } from "./cli/declare.ts";
 import { connectionSecurity } from "./cli/security.ts";
 import type { RunSummary } from "../core/pipeline/mod.ts";
+import { withHealth } from "./cli/health.ts";
 import { indexUrl } from "./cli/index_url.ts";
 import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
 import { transfer, type TransferOptions } from "./cli/transfer.ts";
@@ -23,6 +24,10 @@ export const command = declareCommand({
     {
       description: "In a CI container, where services may still be starting",
       command: "konn sync --until-end --wait 60s --json",
+    },
+    {
+      description: "With health and metrics for an orchestrator and Prometheus",
+      command: "konn sync --listen 127.0.0.1:9464",
     },
   ],
   async run({ settings, terminal, interrupt }) {
@@ -49,7 +54,11 @@ export const command = declareCommand({
       interrupt,
       verb: settings["dry-run"] ? "Read" : "Synced",
     };
-    return onTruncate === "rebuild" ? transferPastTruncates(options) : transfer(options);
+    return await withHealth(settings, { terminal, unit: "events" }, async (meter) =>
+      onTruncate === "rebuild"
+        ? await transferPastTruncates({ ...options, meter })
+        : await transfer({ ...options, meter }),
+    );
   },
 });
 

@@ -8,7 +8,7 @@ import {
   type Settings,
   SETTINGS,
 } from "../../core/config/mod.ts";
-import { resolveInvocation } from "./invocation.ts";
+import { type ConfigState, resolveInvocation } from "./invocation.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** An argument without a flag. */
@@ -34,6 +34,8 @@ export interface Invocation<Name extends SettingName> {
   readonly given: ReadonlySet<SettingName>;
   /** Values of the positionals, by name. One that was not given is the empty text. */
   readonly positionals: Readonly<Record<string, string>>;
+  /** The configuration file, where there is one, and what is wrong with it. */
+  readonly config: ConfigState;
   readonly terminal: Terminal;
   readonly interrupt: Interrupt;
 }
@@ -53,6 +55,8 @@ export interface Declaration<Name extends SettingName> {
   readonly settings: readonly Name[];
   /** Settings that are read and checked and change nothing: one script has flags for all commands. */
   readonly idleSettings?: readonly SettingName[];
+  /** False for a command that goes on without a configuration file that cannot be used. */
+  readonly needsConfig?: boolean;
   readonly examples: readonly Example[];
   /** Does the work and returns the exit code. */
   run(invocation: Invocation<Name>): Promise<number>;
@@ -81,7 +85,7 @@ export interface CallContext {
 export function declareCommand<const Name extends SettingName>(
   declaration: Declaration<Name>,
 ): KonnCommand {
-  const { name, description, positionals = [], examples } = declaration;
+  const { name, description, positionals = [], examples, needsConfig = true } = declaration;
   const used: readonly SettingName[] = declaration.settings;
   const idleSettings = (declaration.idleSettings ?? []).filter((idle) => !used.includes(idle));
   // A setting may belong to both services.
@@ -97,7 +101,8 @@ export function declareCommand<const Name extends SettingName>(
         return [p.name, values.join(" ")];
       });
       const { interrupt } = context;
-      const { values, given, terminal: opened } = resolveInvocation({ name, settings, context });
+      const resolved = resolveInvocation({ name, settings, context, needsConfig });
+      const { values, given, config, terminal: opened } = resolved;
       using terminal = opened;
       interrupt.signal.addEventListener("abort", () =>
         terminal.log.info(
@@ -108,6 +113,7 @@ export function declareCommand<const Name extends SettingName>(
         settings: values,
         given,
         positionals: Object.fromEntries(placed),
+        config,
         terminal,
         interrupt,
       });

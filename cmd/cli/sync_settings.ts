@@ -3,6 +3,7 @@ import {
   OPENSEARCH_SECURITY_SETTINGS,
   type SettingName,
 } from "../../core/config/mod.ts";
+import { HEALTH_SETTINGS } from "./health.ts";
 import { TRANSFER_SETTINGS } from "./transfer.ts";
 
 /** The settings of `konn sync`, which the commands that ask about it take as well. */
@@ -20,6 +21,7 @@ export const SYNC_SETTINGS = [
   "on-truncate",
   "keep-tombstones",
   "dry-run",
+  ...HEALTH_SETTINGS,
   ...KAFKA_SECURITY_SETTINGS,
   ...OPENSEARCH_SECURITY_SETTINGS,
   ...TRANSFER_SETTINGS,

@@ -6,6 +6,7 @@ import { isLines } from "../../core/connectors/connector_url.ts";
 import type { SettingName, Settings } from "../../core/config/mod.ts";
 import type { ConnectionSecurity } from "../../core/connectors/mod.ts";
 import { createRunObserver } from "../../core/observe/observer.ts";
+import type { RunMeter } from "../../core/observe/run_meter.ts";
 import type { Pacer, RunSnapshot, RunSummary } from "../../core/pipeline/mod.ts";
 import type { CommonSettingName, Interrupt } from "./declare.ts";
 import type { Terminal } from "./terminal.ts";
@@ -59,6 +60,8 @@ export interface TransferOptions {
   readonly verb: string;
   /** What runs before this one have done for the same command, for the summary. */
   readonly earlier?: RunSummary | undefined;
+  /** Hears what is done while it is done. */
+  readonly meter?: RunMeter | undefined;
   /** Hears what was done, by earlier runs too, when this one ends with an error. */
   readonly onFailure?: (summary: RunSummary) => void;
 }
@@ -96,7 +99,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
   refuseSameFile(from, to);
   const { addSummaries, runWhenReady } = await import("../../core/pipeline/mod.ts");
   const { canHoldSecrets } = await import("../../core/konnect/secret_types.ts");
-  const observer = createRunObserver(terminal.log);
+  const observer = createRunObserver(terminal.log, options.meter);
   await warnOfUnknownTypes(options);
   const withEarlier = (summary: RunSummary): RunSummary =>
     options.earlier ? addSummaries(options.earlier, summary) : summary;

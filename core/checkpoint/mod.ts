@@ -7,9 +7,11 @@ export {
 export {
   type ListedCheckpoint,
   listCheckpoints,
+  lockRun,
   openRunState,
   type RunAddresses,
   runName,
   type RunState,
 } from "./run_state.ts";
 export { formatNote, parseNote } from "./shared_note.ts";
+export type { LockPurpose } from "./run_lock.ts";

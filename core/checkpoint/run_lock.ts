@@ -7,6 +7,18 @@ const BUSY_TIMEOUT_MS = 1_000;
 /** So often somebody may come between the writing of the name and the lock for good. */
 const MAX_ATTEMPTS_COUNT = 5;
 
+/** What the lock is taken for, for the message where it cannot be had. */
+export interface LockPurpose {
+  /** "start" */
+  readonly what: string;
+  readonly hint: string;
+}
+
+const START: LockPurpose = {
+  what: "start",
+  hint: "Stop it first, or give this one another --state-dir if it is meant to run beside it.",
+};
+
 /**
  * Takes the lock of a run, or throws and names who holds it.
  *
@@ -15,14 +27,14 @@ const MAX_ATTEMPTS_COUNT = 5;
  * name of its last holder, which others can read meanwhile: SQLite lets in one writer, and readers
  * beside it until there is something to commit. The name is for people only: it decides nothing.
  */
-export function acquireRunLock(path: string): Disposable {
+export function acquireRunLock(path: string, purpose: LockPurpose = START): Disposable {
   const database = openLockFile(path);
   try {
     lock(database);
   } catch (error) {
     const holder = isBusy(error) ? readHolder(database) : "";
     database.close();
-    throw isBusy(error) ? heldByAnother(holder) : unusable(path, error);
+    throw isBusy(error) ? heldByAnother(holder, purpose) : unusable(path, error);
   }
   return { [Symbol.dispose]: () => database.close() };
 }
@@ -83,13 +95,10 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "SQLITE_BUSY";
 }
 
-function heldByAnother(holder: string): KonnError {
+function heldByAnother(holder: string, { what, hint }: LockPurpose): KonnError {
   return new KonnError(
-    `Cannot start: ${holder || "another process"} is running the same source and sink`,
-    {
-      code: "RUN_LOCKED",
-      hint: "Stop it first, or give this one another --state-dir if it is meant to run beside it.",
-    },
+    `Cannot ${what}: ${holder || "another process"} is running the same source and sink`,
+    { code: "RUN_LOCKED", hint },
   );
 }
 

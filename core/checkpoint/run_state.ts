@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { makePrivateFolder, writeFileAtomically } from "../base/atomic_file.ts";
 import { KonnError } from "../base/errors.ts";
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from "./checkpoint.ts";
-import { acquireRunLock } from "./run_lock.ts";
+import { acquireRunLock, type LockPurpose } from "./run_lock.ts";
 
 /** How many runs that share their work may use one folder at the same time. */
 const SHARED_RUNS_MAX_COUNT = 256;
@@ -33,19 +33,23 @@ export interface RunState extends Disposable {
   save(checkpoint: Omit<Checkpoint, "savedAt">): void;
 }
 
-/**
- * Opens the state of the run between two addresses and locks it against a second process.
- *
- * @param isShared several such runs may use one folder: each gets the first files that are free
- */
+/** How a run holds its state. */
+export interface OpenStateOptions {
+  /** Several such runs may use one folder: each gets the first files that are free. */
+  readonly isShared?: boolean;
+  readonly purpose?: LockPurpose | undefined;
+}
+
+/** Opens the state of the run between two addresses and locks it against a second process. */
 export function openRunState(
   stateDir: string,
   addresses: RunAddresses,
-  { isShared = false }: { readonly isShared?: boolean } = {},
+  { isShared = false, purpose }: OpenStateOptions = {},
 ): RunState {
   makeStateFolders(stateDir);
   const { name, lock } = lockFirstFree(stateDir, runName(addresses), {
     runsMaxCount: isShared ? SHARED_RUNS_MAX_COUNT : 1,
+    purpose,
   });
   const path = checkpointPath(stateDir, name);
   return {
@@ -59,17 +63,22 @@ export function openRunState(
 function lockFirstFree(
   stateDir: string,
   firstName: string,
-  { runsMaxCount }: { readonly runsMaxCount: number },
+  { runsMaxCount, purpose }: { readonly runsMaxCount: number; purpose: LockPurpose | undefined },
 ): { readonly name: string; readonly lock: Disposable } {
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? firstName : `${firstName}.${number}`;
     try {
-      return { name, lock: acquireRunLock(join(stateDir, `${name}.lock`)) };
+      return { name, lock: acquireRunLock(join(stateDir, `${name}.lock`), purpose) };
     } catch (error) {
       const isTaken = error instanceof KonnError && error.code === "RUN_LOCKED";
       if (!isTaken || number === runsMaxCount) throw error;
     }
   }
+}
+
+/** Takes the lock of a run of which nothing but the name may be known. */
+export function lockRun(stateDir: string, name: string, purpose: LockPurpose): Disposable {
+  return acquireRunLock(join(stateDir, `${name}.lock`), purpose);
 }
 
 /** A checkpoint on disk, or why it cannot be read. */

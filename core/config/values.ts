@@ -86,6 +86,22 @@ export const brokers = v.pipe(
   v.everyItem((item) => isAddress(item), "HOST:PORT, or several with commas between"),
 );
 
+const LISTEN_ADDRESS = /^(?:(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])?:)?(?<port>\d{1,5})$/;
+const MAX_PORT = 65_535;
+
+/** `127.0.0.1:9464`, `[::1]:9464`, or a port of this machine alone: `9464`, `:9464`. */
+export const listenAddress = v.pipe(
+  v.string(),
+  v.check((text) => {
+    const port = LISTEN_ADDRESS.exec(text)?.groups?.["port"];
+    return port !== undefined && Number(port) <= MAX_PORT;
+  }, "HOST:PORT, or a PORT of this machine alone"),
+  v.transform((text) => {
+    const { host = "127.0.0.1", port } = LISTEN_ADDRESS.exec(text)?.groups ?? {};
+    return { hostname: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+  }),
+);
+
 /** Names of topics: Kafka's own rule for them (`org.apache.kafka.common.internals.Topic`). */
 export const topics = v.pipe(
   list,

@@ -15,6 +15,8 @@
  * index with external versions) or by keeping the positions together with the data (`commit`).
  */
 
+import type { EventLocation } from "./event_location.ts";
+
 /** One ordered stream of messages: a partition of a topic, a file. */
 export type Lane = string;
 
@@ -197,6 +199,18 @@ export interface Source extends AsyncDisposable {
   read(options: ReadOptions): AsyncIterable<Batch>;
 
   /**
+   * The position from which `read` begins with the message of this sequence, which was read once.
+   * Undefined when it is gone. A source without this can be read again only from its beginning.
+   */
+  positionAt?(lane: Lane, sequence: bigint): Promise<Position | undefined>;
+
+  /**
+   * The bytes of something that the source rejected, for a person to look at; undefined where there
+   * is nothing, or more than anybody could look at. In place of `read`.
+   */
+  bytesAt?(location: EventLocation, signal: AbortSignal): Promise<Uint8Array | undefined>;
+
+  /**
    * These positions are on konn's disk, the source may forget what lies behind them. One that keeps
    * {@link SharedPositions} keeps those of the lanes that this run has, soon; at once when the reading
    * has ended. Lanes that it has lost are listed as well, and mean nothing.
@@ -288,6 +302,12 @@ export interface WriteReport {
  */
 export interface Sink extends AsyncDisposable {
   /**
+   * How long after a message was refused, in milliseconds, it may be written behind later ones of
+   * its key and never undo what these did. Absent where it takes effect in the order of writing.
+   */
+  readonly lateWritesMs?: number | undefined;
+
+  /**
    * Where the data goes, in canonical form and without secrets: part of the checkpoint's name. Asks
    * the service who it is, where that takes asking, but changes nothing there: the lock of the run
    * is taken by this name.
@@ -326,4 +346,7 @@ export interface Sink extends AsyncDisposable {
    * was built anew may now be shown. Returns the state to checkpoint.
    */
   caughtUp?(signal: AbortSignal): Promise<string | undefined>;
+
+  /** Throws when the service does not answer, and changes nothing: called at any time. */
+  ping?(signal: AbortSignal): Promise<void>;
 }

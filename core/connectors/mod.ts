@@ -3,6 +3,8 @@ import { resolve } from "node:path";
 import { KonnError } from "../base/errors.ts";
 import { INDEX_NAME_RULE, isIndexName } from "../base/index_name.ts";
 import { suggest } from "../base/suggest.ts";
+import type { EventLocation } from "../connector/event_location.ts";
+import type { Diagnosis } from "../connector/finding.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
 import type { Sink, Source } from "../connector/mod.ts";
 import type { Searcher } from "../search/mod.ts";
@@ -76,6 +78,13 @@ interface Connector {
   readonly inspector?: (url: ConnectorUrl, options: ConnectorOptions) => Promise<IndexInspector>;
   /** Searches what the sink has written. */
   readonly searcher?: (url: ConnectorUrl, options: SearcherOptions) => Promise<Searcher>;
+  /** Looks at it from outside, as a source or as a sink, and says what would go wrong. */
+  readonly diagnose?: (
+    url: ConnectorUrl,
+    options: ConnectorOptions & { readonly role: "source" | "sink" },
+  ) => Promise<Diagnosis>;
+  /** The command by which a person looks at one event of the source. */
+  readonly look?: (url: ConnectorUrl, location: EventLocation) => Promise<string>;
   /** Whether a later run can go on where one stopped. */
   readonly resumable: boolean;
   readonly unit: SequenceUnit;
@@ -92,6 +101,14 @@ const FILE: Connector = {
   sink: async ({ name }, { writeFormat = "record", existing, observer }) => {
     const { createJsonlSink } = await import("./jsonl/writer.ts");
     return createJsonlSink({ path: name, format: writeFormat, existing, observer });
+  },
+  diagnose: async ({ name: path }) => {
+    const { diagnoseFile } = await import("./jsonl/doctor.ts");
+    return (signal) => diagnoseFile(path, signal);
+  },
+  look: async ({ name }, location) => {
+    const { lookAtLine } = await import("./jsonl/look.ts");
+    return lookAtLine(name, location);
   },
   resumable: true,
   unit: "bytes",
@@ -127,6 +144,16 @@ const KAFKA: Connector = {
       delivery: atLeastOnce ? "at-least-once" : "exactly-once",
     });
   },
+  diagnose: async ({ name, hosts }, { brokers, security, role }) => {
+    const { diagnoseKafka } = await import("./kafka/doctor.ts");
+    const topics = name.split(",");
+    const place = { brokers: hosts?.split(",") ?? brokers, topics, role };
+    return (signal) => diagnoseKafka({ ...security.kafka(), ...place }, signal);
+  },
+  look: async ({ hosts = "" }, location) => {
+    const { lookAtRecord } = await import("./kafka/look.ts");
+    return lookAtRecord(hosts, location);
+  },
   resumable: true,
   unit: "events",
 };
@@ -143,6 +170,12 @@ const OPENSEARCH: Connector = {
     const { createOpenSearchInspector } = await import("./opensearch/inspector.ts");
     const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
     return createOpenSearchInspector({ ...security.openSearch(), url, index: name });
+  },
+  diagnose: async ({ scheme, name, hosts }, { openSearchUrl, security }) => {
+    refuseIndexName(name);
+    const { diagnoseOpenSearch } = await import("./opensearch/doctor.ts");
+    const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
+    return (signal) => diagnoseOpenSearch({ ...security.openSearch(), url, index: name }, signal);
   },
   resumable: true,
   unit: "events",
@@ -238,6 +271,29 @@ export async function createSearcher(url: string, options: SearcherOptions): Pro
     kind: "usage",
     hint: "Searched indexes: sqlite:FILE.",
   });
+}
+
+/** Makes what looks at one end of a run from outside. Throws a usage error where nothing does. */
+export async function createDiagnosis(
+  url: string,
+  options: ConnectorOptions & { readonly role: "source" | "sink" },
+): Promise<Diagnosis> {
+  const parsed = parseConnectorUrl(url);
+  const { diagnose } = findConnector(parsed);
+  if (diagnose) return await diagnose(parsed, options);
+  throw new KonnError(`Cannot look at ${parsed.scheme} from outside`, {
+    code: "CONNECTOR_NO_DIAGNOSIS",
+    kind: "usage",
+  });
+}
+
+/** The command by which a person looks at one event of a source; undefined where there is none. */
+export async function lookAtEvent(
+  url: string,
+  location: EventLocation,
+): Promise<string | undefined> {
+  const parsed = parseConnectorUrl(url);
+  return await findConnector(parsed).look?.(parsed, location);
 }
 
 /** The address in the URL, else the one of the settings. */

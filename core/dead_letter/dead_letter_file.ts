@@ -6,18 +6,15 @@ import {
   fstatSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { makePrivateFolder, syncFolder } from "../base/atomic_file.ts";
 import { KonnError } from "../base/errors.ts";
-import type { Lane, Rejection } from "../connector/mod.ts";
+import { type DeadLetter, formatLetter, parseLetter } from "./letter_format.ts";
+import { numberedLetters } from "./letter_list.ts";
 
-/** A rejection and the lane that it came from. */
-export interface DeadLetter extends Rejection {
-  readonly lane: Lane;
-}
+export type { DeadLetter } from "./letter_format.ts";
 
 /** Letters that are remembered, some 10 MiB. Of more than these a second copy may be written. */
 const MAX_KNOWN_COUNT = 100_000;
@@ -31,6 +28,8 @@ export interface DeadLetterFileOptions {
   readonly isResumed: boolean;
   /** False for a run that leaves nothing behind: its letters are counted by others, and gone. */
   readonly isKept?: boolean | undefined;
+  /** The fingerprint of the stream's identity: see `StoredLetter`. */
+  readonly stream?: string | undefined;
 }
 
 /**
@@ -45,8 +44,13 @@ export class DeadLetterFile implements Disposable {
   readonly path: string | undefined;
   #file: number | undefined;
   #known: Set<string> | undefined;
+  readonly #stream: string | undefined;
 
-  constructor(stateDir: string, { runName, isResumed, isKept = true }: DeadLetterFileOptions) {
+  constructor(
+    stateDir: string,
+    { runName, isResumed, isKept = true, stream }: DeadLetterFileOptions,
+  ) {
+    this.#stream = stream;
     this.path = isKept ? deadLettersPath(stateDir, runName) : undefined;
     if (!isResumed) this.#known = new Set();
   }
@@ -55,7 +59,7 @@ export class DeadLetterFile implements Disposable {
   get hint(): string {
     return this.path === undefined
       ? "The log names the first of them; a run without --dry-run keeps them all."
-      : `Read the reasons in ${this.path}.`;
+      : `\`konn dead-letters list\` tells the reasons, which are in ${this.path}.`;
   }
 
   /** Appends and makes durable. Returns only when the letters are on disk. */
@@ -69,7 +73,9 @@ export class DeadLetterFile implements Disposable {
       const fresh = letters.filter((letter) => !this.#known?.has(identityOf(letter)));
       if (fresh.length === 0) return;
       this.#file ??= openForAppend(path);
-      appendFileSync(this.#file, fresh.map(formatDeadLetter).join(""));
+      const time = new Date();
+      const stored = fresh.map((letter) => ({ ...letter, time, stream: this.#stream }));
+      appendFileSync(this.#file, stored.map(formatLetter).join(""));
       fdatasyncSync(this.#file);
       for (const letter of fresh) {
         if (this.#known.size < MAX_KNOWN_COUNT) this.#known.add(identityOf(letter));
@@ -96,8 +102,7 @@ export function deadLettersPath(stateDir: string, runName: string): string {
 
 /** The letters in a file, in the order of writing. A torn last line of a crash is left out. */
 export function readDeadLetters(path: string): readonly DeadLetter[] {
-  if (!existsSync(path)) return [];
-  return parseDeadLetters(readFileSync(path, "utf8"));
+  return [...numberedLetters(path)].map(({ letter }) => letter);
 }
 
 /** The names of the runs that have left dead letters in a state folder, in order. */
@@ -140,7 +145,7 @@ function countLines(path: string): number {
 }
 
 function parseDeadLetters(text: string): readonly DeadLetter[] {
-  return text.split("\n").flatMap(parseDeadLetter);
+  return text.split("\n").flatMap((line) => parseLetter(line) ?? []);
 }
 
 /** The end of a file, empty where there is none. Never all of a large one. */
@@ -154,27 +159,6 @@ function readTail(path: string, maxBytes: number): string {
     return tail.toString("utf8", 0, bytesRead);
   } finally {
     closeSync(file);
-  }
-}
-
-function formatDeadLetter(letter: DeadLetter): string {
-  return `${JSON.stringify({
-    time: new Date().toISOString(),
-    lane: letter.lane,
-    sequence: String(letter.sequence),
-    line: letter.line,
-    key: letter.key,
-    code: letter.code,
-    reason: letter.reason,
-  })}\n`;
-}
-
-function parseDeadLetter(text: string): DeadLetter[] {
-  try {
-    const { lane, sequence, line, key, code, reason } = JSON.parse(text);
-    return [{ lane, sequence: BigInt(sequence), line, key, code, reason }];
-  } catch {
-    return [];
   }
 }
 

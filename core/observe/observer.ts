@@ -1,3 +1,5 @@
+import type { BulkRequest, RunPart, RunMeter } from "./run_meter.ts";
+
 /** Values that go with a log line. Names are stable, values are short and hold no secret. */
 export type LogFields = Readonly<Record<string, string | number | boolean | bigint>>;
 
@@ -14,19 +16,31 @@ export interface Observer {
   readonly log: Logger;
   /** So many requests or items were sent once more. */
   retried(count: number): void;
+  /** A request that wrote several messages at once has had its answer, or none. */
+  wrote?(request: BulkRequest): void;
+  /** A part of the run is out of reach, and why; undefined when it is not, any more. */
+  reach?(part: RunPart, problem: string | undefined): void;
 }
 
 /** The observer of one run, shared by its source and its sink. */
 export interface RunObserver extends Observer {
   readonly retriesCount: number;
+  /** Hears everything that the run does, where somebody watches it. */
+  readonly meter?: RunMeter | undefined;
 }
 
 /** Makes the observer of a run. */
-export function createRunObserver(log: Logger): RunObserver {
+export function createRunObserver(log: Logger, meter?: RunMeter): RunObserver {
   let retriesCount = 0;
   return {
     log,
-    retried: (count) => (retriesCount += count),
+    meter,
+    retried: (count) => {
+      retriesCount += count;
+      meter?.retried(count);
+    },
+    wrote: (request) => meter?.wrote(request),
+    reach: (part, problem) => meter?.reach(part, problem),
     get retriesCount() {
       return retriesCount;
     },

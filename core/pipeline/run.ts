@@ -8,7 +8,7 @@ import {
   runName,
   type RunState,
 } from "../checkpoint/mod.ts";
-import { identityDifference } from "../connector/identity.ts";
+import { identityDifference, identityFingerprint } from "../connector/identity.ts";
 import type {
   Lane,
   LanePosition,
@@ -59,6 +59,9 @@ export interface RunOptions {
 }
 
 const ENDS_INTERVAL_MS = 2_000;
+/** Of a sink, while somebody watches the run. A ping ends before the next one begins. */
+const PING_INTERVAL_MS = 5_000;
+const PING_TIMEOUT_MS = 4_000;
 
 const START_OVER_HINT =
   "Start over: sync and pipe --from-beginning, replay --again. Or use another --state-dir.";
@@ -89,6 +92,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     runName: state?.name ?? runName(addresses),
     isResumed: checkpoint !== undefined || isShared,
     isKept: options.isDryRun !== true,
+    stream: identityFingerprint(stream.identity),
   });
   if (checkpoint) refuseAnotherStream(checkpoint, stream);
   const opening = await openSink(options, { stream, checkpoint, address: addresses.sink });
@@ -117,6 +121,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
         ...(opening.label !== undefined && { label: opening.label }),
       },
       source,
+      tally,
     }),
   });
   const summarize = (end: RunEnd): RunSummary => {
@@ -147,6 +152,7 @@ async function deliverAll(
   delivery: Delivery,
   tally: RunTally,
 ): Promise<RunEnd> {
+  options.observer.meter?.began({ isFollowing: options.follow === true });
   await delivery.begin();
   using _lag = options.follow ? watchEnds(options, tally) : undefined;
   const readToTheEnd = await pump(options, begin, delivery, tally).catch(async (error: unknown) => {
@@ -163,15 +169,18 @@ async function deliverAll(
 }
 
 /** Keeps the ends of a source that is followed up to date, as far as it answers. */
-function watchEnds({ source, observer, onProgress }: RunOptions, tally: RunTally): Disposable {
+function watchEnds(options: RunOptions, tally: RunTally): Disposable {
+  const { source, observer, onProgress } = options;
   let isAsking = false;
   const refresh = async (): Promise<void> => {
     if (isAsking) return;
     isAsking = true;
     try {
       tally.moveEnds(await source.ends());
+      observer.meter?.reach("source", undefined);
       onProgress?.(tally.snapshot());
-    } catch {
+    } catch (error) {
+      observer.meter?.reach("source", messageOf(error));
       // The reading itself notices and reports what is wrong; here only the lag gets old.
       observer.log.debug("The source does not tell its ends now");
     } finally {
@@ -179,7 +188,24 @@ function watchEnds({ source, observer, onProgress }: RunOptions, tally: RunTally
     }
   };
   const timer = setInterval(() => void refresh(), ENDS_INTERVAL_MS);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  const pings = observer.meter && setInterval(() => void pingSink(options), PING_INTERVAL_MS);
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      clearInterval(pings);
+    },
+  };
+}
+
+/** Only for whoever watches from outside: a sink that has nothing to write is not heard of. */
+async function pingSink({ sink, observer, stop }: RunOptions): Promise<void> {
+  try {
+    const limit = AbortSignal.timeout(PING_TIMEOUT_MS);
+    await sink.ping?.(AbortSignal.any([stop, limit]));
+    observer.meter?.reach("sink", undefined);
+  } catch (error) {
+    if (!stop.aborted) observer.meter?.reach("sink", messageOf(error));
+  }
 }
 
 /** Reads until the source ends, the limit is reached or `stop`. Tells whether the source ended. */
@@ -283,10 +309,11 @@ interface SaverParts {
   readonly sink: Sink;
   readonly sinkFacts: Omit<Checkpoint["sink"], "state">;
   readonly source: Source;
+  readonly tally: RunTally;
 }
 
 /** Makes the function that puts positions on disk and then lets the source forget. */
-function checkpointSaver({ state, stream, sink, sinkFacts, source }: SaverParts) {
+function checkpointSaver({ state, stream, sink, sinkFacts, source, tally }: SaverParts) {
   return async (
     lanes: ReadonlyMap<Lane, LanePosition>,
     sinkState: string | undefined,
@@ -297,6 +324,7 @@ function checkpointSaver({ state, stream, sink, sinkFacts, source }: SaverParts)
       sink: { ...sinkFacts, state: sinkState },
       lanes,
     });
+    tally.saved();
     sink.checkpointed?.(new Map([...lanes].map(([lane, at]) => [lane, at.nextSequence])));
     await source.commit?.(new Map([...lanes].map(([lane, at]) => [lane, at.position])));
   };

@@ -1,5 +1,12 @@
 import { totalOf } from "../base/counts.ts";
-import type { Batch, Lane, LanePosition, Rejection, WriteReport } from "../connector/mod.ts";
+import {
+  type Batch,
+  type Lane,
+  type LanePosition,
+  NO_TIMESTAMP,
+  type Rejection,
+  type WriteReport,
+} from "../connector/mod.ts";
 import type { RunObserver } from "../observe/observer.ts";
 
 /** How far a run is, for progress. */
@@ -94,6 +101,7 @@ export class RunTally {
   #start: ReadonlyMap<Lane, LanePosition> = new Map();
   #positions: ReadonlyMap<Lane, LanePosition> = new Map();
   #ends: ReadonlyMap<Lane, bigint> = new Map();
+  readonly #waiting = new WaitingEvents();
 
   constructor(observer: RunObserver) {
     this.#observer = observer;
@@ -120,7 +128,11 @@ export class RunTally {
   }
 
   read(batch: Batch): void {
-    this.#eventsRead += eventsOf(batch);
+    const count = eventsOf(batch);
+    this.#eventsRead += count;
+    this.#waiting.add(batch);
+    this.#observer.meter?.read(count);
+    this.#tellLag();
   }
 
   settled(batch: Batch, report: WriteReport, positions: ReadonlyMap<Lane, LanePosition>): void {
@@ -131,11 +143,24 @@ export class RunTally {
     this.#droppedFields += report.droppedFieldsCount ?? 0;
     for (const key of report.unavailableKeys ?? []) this.#missValue(key);
     this.#positions = positions;
+    this.#waiting.delete(batch);
+    const { written, deleted } = report;
+    for (const skipped of [batch.skipped, report.skipped]) {
+      this.#observer.meter?.settled({ written: 0, deleted: 0, skipped });
+    }
+    this.#observer.meter?.settled({ written, deleted, skipped: {} });
+    this.#tellLag();
+  }
+
+  /** What was settled is on disk. */
+  saved(): void {
+    this.#observer.meter?.checkpointed();
   }
 
   buried(lane: Lane, rejections: readonly Rejection[]): void {
     for (const rejection of rejections) {
       this.#deadLetters += 1;
+      this.#observer.meter?.refused(rejection.code);
       if (this.#deadLetters > MAX_LOGGED_REJECTIONS_COUNT) continue;
       const place = rejection.line === undefined ? "offset" : "line";
       this.#observer.log.warn(`Refused an event: ${rejection.reason}`, {
@@ -149,24 +174,20 @@ export class RunTally {
   /** The end offsets of a run that follows, as they move on. */
   moveEnds(ends: ReadonlyMap<Lane, bigint>): void {
     this.#ends = ends;
+    this.#tellLag();
   }
 
   snapshot(): RunSnapshot {
     let settled = 0n;
-    let remaining = 0n;
     for (const [lane, { nextSequence }] of this.#positions) {
       settled += nextSequence - (this.#start.get(lane)?.nextSequence ?? 0n);
-    }
-    for (const [lane, end] of this.#ends) {
-      const next = this.#positions.get(lane)?.nextSequence ?? 0n;
-      if (end > next) remaining += end - next;
     }
     return {
       eventsCount: this.#eventsSettled,
       seconds: this.#seconds(),
       deadLettersCount: this.#deadLetters,
       settledSequences: settled,
-      remainingSequences: remaining,
+      remainingSequences: this.#remaining(),
       hasEnds: this.#ends.size > 0,
     };
   }
@@ -216,8 +237,53 @@ export class RunTally {
     }
   }
 
+  #remaining(): bigint {
+    let remaining = 0n;
+    for (const [lane, end] of this.#ends) {
+      const next = this.#positions.get(lane)?.nextSequence ?? 0n;
+      if (end > next) remaining += end - next;
+    }
+    return remaining;
+  }
+
+  #tellLag(): void {
+    const { meter } = this.#observer;
+    if (meter === undefined) return;
+    const remaining = this.#remaining();
+    const oldestMs = this.#waiting.oldestMs(remaining > 0n);
+    meter.lag({ sequences: this.#ends.size > 0 ? remaining : undefined, oldestMs });
+  }
+
   #seconds(): number {
     return (performance.now() - this.#startedMs) / 1_000;
+  }
+}
+
+/** Tells how old the oldest event is that waits to be delivered. */
+class WaitingEvents {
+  /** The time of the first event of each batch under way: no more than may be in flight. */
+  readonly #firstMs = new Map<Batch, number>();
+  #behindSinceMs: number | undefined;
+
+  add(batch: Batch): void {
+    const [first] = batch.messages;
+    if (first === undefined) return;
+    const { timestampMs } = first;
+    this.#firstMs.set(batch, timestampMs === NO_TIMESTAMP ? Date.now() : timestampMs);
+  }
+
+  delete(batch: Batch): void {
+    this.#firstMs.delete(batch);
+  }
+
+  /**
+   * Of what is known to wait and was not read yet nobody knows the age: it counts from when it was
+   * noticed.
+   */
+  oldestMs(isBehind: boolean): number | undefined {
+    this.#behindSinceMs = isBehind ? (this.#behindSinceMs ?? Date.now()) : undefined;
+    const times = [...this.#firstMs.values()];
+    return times.length > 0 ? Math.min(...times) : this.#behindSinceMs;
   }
 }
 

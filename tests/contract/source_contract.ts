@@ -56,6 +56,23 @@ export function sourceContract(name: string, { seed, resumable }: SourceFixture)
       );
     });
 
+    test.if(resumable)("finds single messages again, where it can go to them", async () => {
+      await using place = await seed(seeds(7));
+      const batches = await readAll(place.source({ follow: false }));
+      const [lane = ""] = batches.map((batch) => batch.lane);
+      const messages = batches.flatMap((batch) => batch.messages);
+      for (const [at, { sequence }] of messages.entries()) {
+        const source = place.source({ follow: false });
+        await source.open(NEVER);
+        const position = await source.positionAt?.(lane, sequence);
+        await source[Symbol.asyncDispose]();
+        if (source.positionAt === undefined) return;
+        const from: [Lane, Position][] = [[lane, position ?? "none"]];
+        const rest = await readAll(place.source({ follow: false }), { from });
+        expect(rest.flatMap((batch) => batch.messages)).toEqual(messages.slice(at));
+      }
+    });
+
     test("reads exactly maxEventsCount events", async () => {
       for (const maxEventsCount of [1, 3, 7, 9]) {
         await using place = await seed(seeds(7));

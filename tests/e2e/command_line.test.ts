@@ -271,7 +271,7 @@ describe("the command line", () => {
     expect((await at("verify", topic)).exitCode).toBe(3);
   });
 
-  test("status and verify take the flags of sync", async () => {
+  test("status, verify and doctor take the flags of sync", async () => {
     const topic = uniqueName("flags");
     const flags = ["--topic", topic, "--index", topic, "--until-end", "--limit", "9", "--json"];
     await run("replay", SAMPLE, "--topic", topic);
@@ -281,6 +281,16 @@ describe("the command line", () => {
       const { exitCode, stderr } = await run(name, ...flags, ...all, "--skip-types", "hash");
       expect([stderr, exitCode]).toEqual(["", name === "status" ? 0 : 1]);
     }
+    const sick = await run(
+      "doctor",
+      ...flags,
+      "--from-beginning",
+      "--wait",
+      "1s",
+      "--skip-types",
+      "a",
+    );
+    expect([sick.stderr, sick.exitCode]).toEqual(["", 0]);
   });
 
   test("a variable that is no setting, and an exclusion that excludes nothing, are said", async () => {

@@ -205,6 +205,21 @@ describe("replay, sync, verify and status", () => {
     expect((await ask(`/${index}/_count`)).count).toBe(82);
   });
 
+  test("are enough for doctor, which tells a user who lacks them what to ask for", async () => {
+    const topic = uniqueName(TOPIC_PREFIX);
+    const both = ["--topic", topic, "--index", uniqueName(INDEX_PREFIX)];
+    await run(["replay", SAMPLE, "--topic", topic], sasl());
+    await run(["sync", ...both, "--until-end"], sasl(), basic());
+    const fine = await run(["doctor", ...both, "--json"], sasl(), basic());
+    expect(fine).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(fine.stdout)).toMatchObject({ fail: 0 });
+    const guests = { KONN_KAFKA_USERNAME: "guest", KONN_KAFKA_PASSWORD: GUEST_PASSWORD };
+    const refused = await run(["doctor", ...both, "--json"], sasl(), basic(), guests);
+    expect(refused).toMatchObject({ exitCode: 3 });
+    const { checks } = JSON.parse(refused.stdout);
+    expect(checks).toContainEqual(expect.objectContaining({ area: "kafka", level: "fail" }));
+  });
+
   test("go to OpenSearch with a client certificate, and with a password from a file", async () => {
     const topic = uniqueName(TOPIC_PREFIX);
     const index = uniqueName(INDEX_PREFIX);

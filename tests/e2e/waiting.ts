@@ -41,6 +41,18 @@ export async function untilSaid(
   return { stderr };
 }
 
+/** Where a process with `--listen` tells how it is. */
+export async function healthOf(child: KonnProcess): Promise<{ url: string }> {
+  let said = "";
+  void (async () => {
+    const decoder = new TextDecoder();
+    for await (const bytes of child.stderr) said += decoder.decode(bytes, { stream: true });
+  })();
+  const url = () => /Health and metrics at (http:\/\/[^"\s]+)/.exec(said)?.[1];
+  await eventually(() => url() !== undefined);
+  return { url: url() ?? "" };
+}
+
 /** Where each partition of a topic stands in the checkpoint of an index; empty without one. */
 export function checkpointOf(
   folder: string,

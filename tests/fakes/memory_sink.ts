@@ -16,6 +16,7 @@ export interface MemorySinkOptions {
   readonly beforeWrite?: (batch: Batch, signal: AbortSignal) => Promise<void> | void;
   /** Keys that are refused. */
   readonly refuse?: readonly string[];
+  readonly lateWritesMs?: number | undefined;
 }
 
 /** A sink that keeps what it was given, in the order in which it was delivered. */
@@ -29,6 +30,10 @@ export class MemorySink implements Sink {
 
   constructor(options: MemorySinkOptions = {}) {
     this.#options = options;
+  }
+
+  get lateWritesMs(): number | undefined {
+    return this.#options.lateWritesMs;
   }
 
   address() {

@@ -74,6 +74,13 @@ export class MemorySource implements Source {
     await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   }
 
+  positionAt(lane: Lane, sequence: bigint): Promise<Position | undefined> {
+    const list = this.#options.lanes[lane] ?? [];
+    const at = list.findIndex((one) => one.sequence >= sequence);
+    const isGone = sequence < (this.#options.starts?.[lane] ?? 0n);
+    return Promise.resolve(isGone ? undefined : String(at < 0 ? list.length : at));
+  }
+
   commit(durable: ReadonlyMap<Lane, Position>) {
     this.commits.push(durable);
     return Promise.resolve();

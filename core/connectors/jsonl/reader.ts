@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { KonnError } from "../../base/errors.ts";
+import type { EventLocation } from "../../connector/event_location.ts";
 import type { Batch, Lane, ReadOptions, Source, StreamIdentity } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { BatchBuilder, LINES_LANE } from "./batch_builder.ts";
@@ -150,6 +151,19 @@ class JsonlSource implements Source {
     if (!last || (last.start === insideLineAt && isEndOfKnownLine(last, input.name))) return;
     const batch = assembly.add(last) ?? assembly.takeRest();
     if (batch) yield batch;
+  }
+
+  async bytesAt({ sequence }: EventLocation, stop: AbortSignal): Promise<Uint8Array | undefined> {
+    const splitter = new LineSplitter();
+    const isWanted = (line: Line | undefined) => line && BigInt(line.start) === sequence;
+    for await (const block of this.#open().blocks(0, { stop, follow: false })) {
+      splitter.feed(block);
+      for (let line = splitter.next(); line; line = splitter.next()) {
+        if (isWanted(line)) return line.bytes;
+      }
+    }
+    const last = splitter.finish();
+    return isWanted(last) ? last?.bytes : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -51,6 +51,7 @@ export class KafkaSource implements Source {
   readonly #options: KafkaSourceOptions;
   readonly #disposal = new AbortController();
   #opened: { client: KafkaClient; topics: Topics } | undefined;
+  #starts: ReadonlyMap<Lane, bigint> | undefined;
 
   constructor(options: KafkaSourceOptions) {
     this.#options = options;
@@ -116,6 +117,12 @@ export class KafkaSource implements Source {
       },
     });
     return fetcher.batches();
+  }
+
+  async positionAt(lane: Lane, sequence: bigint): Promise<Position | undefined> {
+    this.#starts ??= await this.#listOffsets(this.partitions(), "earliest", this.#disposal.signal);
+    const start = this.#starts.get(lane);
+    return start === undefined || sequence < start ? undefined : String(sequence);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

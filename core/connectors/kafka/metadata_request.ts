@@ -7,6 +7,9 @@ const VERSION_WITH_TOPIC_IDS = 12;
 /** For brokers before it, and for services that speak Kafka's protocol only so far. */
 export const METADATA_OLD_VERSION = 7;
 
+/** What stands in the place of operations that were not asked for. */
+const NO_OPERATIONS = -(2 ** 31);
+
 /** A broker as clients are to reach it. */
 export interface BrokerAddress {
   readonly nodeId: number;
@@ -26,6 +29,8 @@ export interface TopicMetadata {
   /** Changes when the topic is deleted and made again. Not told by brokers before Kafka 3.1. */
   readonly id: string | undefined;
   readonly partitions: readonly PartitionMetadata[];
+  /** A bit for each operation that we may do, where that was asked for and the broker tells. */
+  readonly operations?: number | undefined;
 }
 
 export interface ClusterMetadata {
@@ -44,6 +49,7 @@ export interface ClusterMetadata {
 export function metadataRequest(
   topics: readonly string[],
   maxVersion: number,
+  { asksOperations = false }: { readonly asksOperations?: boolean } = {},
 ): KafkaRequest<ClusterMetadata> {
   const isFlexible = maxVersion >= VERSION_WITH_TOPIC_IDS;
   return {
@@ -51,18 +57,17 @@ export function metadataRequest(
     apiVersion: isFlexible ? VERSION_WITH_TOPIC_IDS : METADATA_OLD_VERSION,
     apiName: "Metadata",
     isFlexible,
-    body: [isFlexible ? flexibleBody(topics) : oldBody(topics)],
+    body: [isFlexible ? flexibleBody(topics, asksOperations) : oldBody(topics)],
     decode: (reader) => decodeMetadata(reader, isFlexible),
   };
 }
 
-function flexibleBody(topics: readonly string[]): Buffer {
+function flexibleBody(topics: readonly string[], asksOperations: boolean): Buffer {
   const writer = new RequestWriter();
   writer.compactArrayLength(topics.length);
   for (const topic of topics) writer.zeroUuid().compactString(topic).noTags();
   const allowAutoTopicCreation = false;
-  const includeTopicAuthorizedOperations = false;
-  writer.boolean(allowAutoTopicCreation).boolean(includeTopicAuthorizedOperations).noTags();
+  writer.boolean(allowAutoTopicCreation).boolean(asksOperations).noTags();
   return writer.finish();
 }
 
@@ -100,9 +105,15 @@ function readTopic(reader: ResponseReader, isFlexible: boolean): TopicMetadata {
   const id = isFlexible ? reader.uuid() : undefined;
   reader.boolean(); // Whether the topic is Kafka's own.
   const partitions = reader.array(() => readPartition(reader));
-  if (isFlexible) reader.int32(); // The operations that we may do, which we did not ask for.
+  const operations = isFlexible ? reader.int32() : NO_OPERATIONS;
   reader.endOfStructure();
-  return { name, errorCode, id, partitions };
+  return {
+    name,
+    errorCode,
+    id,
+    partitions,
+    operations: operations === NO_OPERATIONS ? undefined : operations,
+  };
 }
 
 function readPartition(reader: ResponseReader): PartitionMetadata {

@@ -116,7 +116,9 @@ class OpenSearchSink implements Sink {
     const count = await this.#buildCount(target, admin, options.resume !== undefined);
     const slots = Array.from({ length: SLOTS_COUNT }, () => {
       const onFailure = (thrown: unknown): void => void this.#giveUp(thrown);
-      return new BulkSlot({ client, outage, alias, count, onFailure, ended: this.#ended.signal });
+      const { observer } = this.#options;
+      const ended = this.#ended.signal;
+      return new BulkSlot({ client, outage, observer, alias, count, onFailure, ended });
     });
     this.#opened = {
       client,
@@ -181,6 +183,18 @@ class OpenSearchSink implements Sink {
   /** Keys do not tell their lanes, so nothing is known any more. */
   moved(): void {
     this.#known.forgetAll();
+  }
+
+  /**
+   * Versions hold for as long as tombstones are there. A tombstone is as old as the write that it
+   * came with, which may have waited for long before something after it was refused: hence the half.
+   */
+  get lateWritesMs(): number {
+    return (this.#options.keepTombstonesMs ?? DAY_MS) / 2;
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.#open().client.identify(signal);
   }
 
   checkpointed(lanes: ReadonlyMap<Lane, bigint>): void {

@@ -1,5 +1,6 @@
 import { backoffDelayMs, sleep } from "../../base/backoff.ts";
 import type { BuildCount } from "./build_count.ts";
+import type { Observer } from "../../observe/observer.ts";
 import { type Fate, readBulkAnswer } from "./bulk_answer.ts";
 import { NoAnswerError, type OpenSearchClient } from "./client.ts";
 import type { Outage } from "./outage.ts";
@@ -23,6 +24,8 @@ const BACKOFF = { firstDelayMs: 200, maxDelayMs: 5_000 } as const;
 export interface BulkSlotOptions {
   readonly client: OpenSearchClient;
   readonly outage: Outage;
+  /** Hears how large each bulk was and how long it took. */
+  readonly observer: Observer;
   /** Ends every wait and every request of the sink. */
   readonly ended: AbortSignal;
   /** The alias to write to. */
@@ -158,13 +161,16 @@ export class BulkSlot {
   }
 
   async #send(documents: readonly PendingDocument[]): Promise<readonly Fate[]> {
-    const { client, ended, alias } = this.#options;
+    const { client, ended, alias, observer } = this.#options;
     ended.throwIfAborted();
     const body = Buffer.concat(documents.map(({ lines }) => lines));
+    const startedMs = performance.now();
     const fates = await client.bulk(alias, body, ended).then(
       (answer) => readBulkAnswer(answer, documents.length),
       (error: unknown) => retryAll(error, documents.length),
     );
+    const seconds = (performance.now() - startedMs) / 1_000;
+    observer.wrote?.({ documentsCount: documents.length, bytes: body.length, seconds });
     ended.throwIfAborted();
     for (const fate of fates) if (fate.kind === "fatal") throw fate.error;
     return fates;

@@ -23,11 +23,13 @@ export class Outage {
       const message = `OpenSearch at ${this.#url} is not taking documents, trying again`;
       this.#observer.log.warn(message, { reason });
     }
+    this.#observer.reach?.("writing", reason);
     this.#affected.add(who);
   }
 
   recovered(who: object): void {
     if (!this.#affected.delete(who) || this.#affected.size > 0) return;
+    this.#observer.reach?.("writing", undefined);
     const seconds = Math.round((performance.now() - this.#sinceMs) / 100) / 10;
     this.#observer.log.info(`OpenSearch at ${this.#url} takes documents again`, { seconds });
   }
