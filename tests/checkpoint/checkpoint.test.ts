@@ -44,7 +44,7 @@ describe("parseCheckpoint()", () => {
     expect(error.message).toBe(
       "Cannot use the checkpoint c.json: its checksum does not fit its content",
     );
-    expect(error.hint).toContain("remove the file to begin at the start");
+    expect(error.hint).toContain("remove the file");
   });
 
   test("refuses a file of another version", () => {

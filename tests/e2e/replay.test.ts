@@ -148,7 +148,7 @@ describe("konn replay", () => {
   });
 
   test("of two that replay one file, the one that was stopped for long is fenced", async () => {
-    const { topic, args, options } = makePlace(3_000);
+    const { topic, args, options } = makePlace(20_000);
     const first = spawnKonn([...args, "--rate", "100/s", "--state-dir", "first"], options);
     while ((await valuesIn(topic).catch(() => [])).length === 0) await Bun.sleep(100);
     first.kill("SIGSTOP");
@@ -161,7 +161,7 @@ describe("konn replay", () => {
     expect(stderr).toContain("KAFKA_PRODUCER_FENCED");
     expect(stderr).toContain("Another konn has taken this stream over");
     const sent = await valuesIn(topic);
-    expect(sent).toHaveLength(3_000);
-    expect(new Set(sent).size).toBe(3_000);
+    expect(sent).toHaveLength(20_000);
+    expect(new Set(sent).size).toBe(20_000);
   }, 120_000);
 });

@@ -48,8 +48,11 @@ function fieldsOf(type: string, object: Fields): Fields {
         hosts: object["hosts"],
         paths: object["paths"],
         protocols: object["protocols"],
+        methods: object["methods"],
         parent: idOf(object["service"]),
       };
+    case "consumer":
+      return { ...common, custom_id: object["custom_id"] };
     case "node":
       return {
         ...common,
@@ -63,7 +66,7 @@ function fieldsOf(type: string, object: Fields): Fields {
     case "key":
       return { ...common, parent: idOf(object["set"]) };
     case "vault":
-      return { ...common, description: object["description"] };
+      return { ...common, prefix: object["prefix"], description: object["description"] };
     default:
       return common;
   }
