@@ -55,6 +55,7 @@ async function retryRun(
   const options = letterConnectors(invocation);
   return await retryDeadLetters({
     stateDir: settings["state-dir"],
+    name,
     checkpoint,
     numbers,
     openSource: () => reopenSource(checkpoint.source, options),

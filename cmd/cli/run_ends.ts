@@ -2,11 +2,12 @@ import { existsSync } from "node:fs";
 import { KonnError } from "../../core/base/errors.ts";
 import type { Checkpoint } from "../../core/checkpoint/mod.ts";
 import type { Sink, Source, StreamIdentity } from "../../core/connector/mod.ts";
+import { splitGroup } from "../../core/connectors/kafka/address.ts";
 import type { ConnectorOptions } from "../../core/connectors/mod.ts";
 
 /** The connector URL of the source of a checkpoint; undefined where it cannot be opened again. */
 export function sourceUrl({ address, label }: StreamIdentity): string | undefined {
-  if (address.startsWith("kafka:")) return label ?? address;
+  if (address.startsWith("kafka:")) return splitGroup(label ?? address).address;
   return label === undefined ? undefined : `file:${label}`;
 }
 
@@ -18,7 +19,11 @@ export async function reopenSource(
   const { createSource } = await import("../../core/connectors/mod.ts");
   const url = sourceUrl(stream);
   const isMissing = url?.startsWith("file:") === true && !existsSync(stream.label ?? "");
-  if (url !== undefined && !isMissing) return (await createSource(url, options)).end;
+  // Events are read past the group that shared them.
+  const { group } = splitGroup(stream.address);
+  if (url !== undefined && !isMissing) {
+    return (await createSource(url, { ...options, group, viewsGroup: true })).end;
+  }
   throw new KonnError(
     `Cannot read ${stream.label ?? stream.address} again: ${url === undefined ? "it is no longer there" : "there is no such file"}`,
     {

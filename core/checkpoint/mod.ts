@@ -8,6 +8,7 @@ export {
   type ListedCheckpoint,
   listCheckpoints,
   lockRun,
+  openNamedState,
   openRunState,
   type RunAddresses,
   runName,

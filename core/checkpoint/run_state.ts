@@ -33,25 +33,38 @@ export interface RunState extends Disposable {
   save(checkpoint: Omit<Checkpoint, "savedAt">): void;
 }
 
-/** How a run holds its state. */
-export interface OpenStateOptions {
-  /** Several such runs may use one folder: each gets the first files that are free. */
-  readonly isShared?: boolean;
-  readonly purpose?: LockPurpose | undefined;
-}
-
-/** Opens the state of the run between two addresses and locks it against a second process. */
+/**
+ * Opens the state of the run between two addresses and locks it against a second process.
+ *
+ * @param isShared several such runs may use one folder: each gets the first files that are free
+ */
 export function openRunState(
   stateDir: string,
   addresses: RunAddresses,
-  { isShared = false, purpose }: OpenStateOptions = {},
+  { isShared = false }: { readonly isShared?: boolean } = {},
 ): RunState {
   makeStateFolders(stateDir);
   const { name, lock } = lockFirstFree(stateDir, runName(addresses), {
     runsMaxCount: isShared ? SHARED_RUNS_MAX_COUNT : 1,
-    purpose,
   });
-  const path = checkpointPath(stateDir, name);
+  return stateOf(checkpointPath(stateDir, name), addresses, { name, lock });
+}
+
+/** Opens the state of a run by its name, for something else than to run it. */
+export function openNamedState(
+  stateDir: string,
+  { name, ...addresses }: RunAddresses & { readonly name: string },
+  purpose: LockPurpose,
+): RunState {
+  const lock = lockRun(stateDir, name, purpose);
+  return stateOf(checkpointPath(stateDir, name), addresses, { name, lock });
+}
+
+function stateOf(
+  path: string,
+  addresses: RunAddresses,
+  { name, lock }: { readonly name: string; readonly lock: Disposable },
+): RunState {
   return {
     name,
     load: () => readCheckpoint(path, addresses),
@@ -63,12 +76,12 @@ export function openRunState(
 function lockFirstFree(
   stateDir: string,
   firstName: string,
-  { runsMaxCount, purpose }: { readonly runsMaxCount: number; purpose: LockPurpose | undefined },
+  { runsMaxCount }: { readonly runsMaxCount: number },
 ): { readonly name: string; readonly lock: Disposable } {
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? firstName : `${firstName}.${number}`;
     try {
-      return { name, lock: acquireRunLock(join(stateDir, `${name}.lock`), purpose) };
+      return { name, lock: acquireRunLock(join(stateDir, `${name}.lock`)) };
     } catch (error) {
       const isTaken = error instanceof KonnError && error.code === "RUN_LOCKED";
       if (!isTaken || number === runsMaxCount) throw error;

@@ -3,7 +3,7 @@ import { KonnError } from "../base/errors.ts";
 import {
   type Checkpoint,
   type LockPurpose,
-  openRunState,
+  openNamedState,
   type RunState,
 } from "../checkpoint/mod.ts";
 import { identityDifference, identityFingerprint } from "../connector/identity.ts";
@@ -22,6 +22,8 @@ const MAX_RETRIED_COUNT = 100_000;
 
 export interface RetryOptions extends RereadOptions {
   readonly stateDir: string;
+  /** Of the run's files. */
+  readonly name: string;
   readonly openSink: () => Promise<Sink>;
   /** The letters to retry, by number; all of them by default. */
   readonly numbers?: ReadonlySet<number> | undefined;
@@ -62,9 +64,9 @@ const LOCK: LockPurpose = {
  *   them in the wrong order
  */
 export async function retryDeadLetters(options: RetryOptions): Promise<RetryReport> {
-  const { stateDir, checkpoint: listed, now = () => new Date() } = options;
+  const { stateDir, name, checkpoint: listed, now = () => new Date() } = options;
   const addresses = { source: listed.source.address, sink: listed.sink.address };
-  using state = openRunState(stateDir, addresses, { purpose: LOCK });
+  using state = openNamedState(stateDir, { name, ...addresses }, LOCK);
   const checkpoint = state.load() ?? listed;
   const path = deadLettersPath(stateDir, state.name);
   const { chosen, leftCount } = choose(path, options.numbers);

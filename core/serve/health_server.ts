@@ -32,7 +32,8 @@ export interface HealthServer extends AsyncDisposable {
 export function startHealthServer(options: HealthServerOptions): HealthServer {
   const readiness = new Readiness(options);
   const isReady = (): boolean => readiness.reasons().length === 0;
-  const metrics = new RunMetrics({ unit: options.unit, isReady });
+  const isReachable = (end: "source" | "sink") => readiness.isReachable(end);
+  const metrics = new RunMetrics({ unit: options.unit, isReady, isReachable });
   const routes: Readonly<Record<string, () => Promise<Response> | Response>> = {
     "/healthz": () => new Response("ok\n", { headers: TEXT_HEADERS }),
     "/readyz": () => readyResponse(readiness.reasons()),
@@ -58,10 +59,7 @@ export function startHealthServer(options: HealthServerOptions): HealthServer {
 /** Tells both what the run says, each what concerns it. */
 function meterOf(readiness: Readiness, metrics: RunMetrics): RunMeter {
   return {
-    began: (facts) => {
-      readiness.began(facts);
-      metrics.began();
-    },
+    began: (facts) => readiness.began(facts),
     read: (count) => metrics.read(count),
     settled: (counts) => metrics.settled(counts),
     refused: (code) => metrics.refused(code),
@@ -72,10 +70,7 @@ function meterOf(readiness: Readiness, metrics: RunMetrics): RunMeter {
       metrics.lag(lag);
     },
     checkpointed: () => metrics.checkpointed(),
-    reach: (part, problem) => {
-      readiness.reach(part, problem);
-      metrics.reach(part, problem);
-    },
+    reach: (part, problem) => readiness.reach(part, problem),
   };
 }
 

@@ -41,13 +41,19 @@ export class Readiness {
     else this.#problems.set(part, problem);
   }
 
+  /** Whether an end of the run answers; undefined before it has begun. */
+  isReachable(end: "source" | "sink"): boolean | undefined {
+    if (this.#isFollowing === undefined) return undefined;
+    return !this.#problems.has(end) && !(end === "source" && this.#silentMs() !== undefined);
+  }
+
   /** Why the run is not ready, for a person; nothing when it is. */
   reasons(): readonly string[] {
     if (this.#isFollowing === undefined)
       return ["the run has not begun: its ends are not open yet"];
     const reasons = [...this.#problems].map(([part, problem]) => `${PART_TEXTS[part]}: ${problem}`);
-    const silentMs = this.#now() - this.#endsHeardMs;
-    if (this.#isFollowing && silentMs > ENDS_SILENCE_LIMIT_MS && !this.#problems.has("source")) {
+    const silentMs = this.#silentMs();
+    if (silentMs !== undefined && !this.#problems.has("source")) {
       reasons.push(`the source has not said where it ends for ${formatSeconds(silentMs / 1_000)}`);
     }
     const waitsMs = this.#oldestMs === undefined ? 0 : this.#now() - this.#oldestMs;
@@ -58,6 +64,12 @@ export class Readiness {
       );
     }
     return reasons;
+  }
+
+  /** For how long a followed source has said nothing, where that is too long. */
+  #silentMs(): number | undefined {
+    const silentMs = this.#now() - this.#endsHeardMs;
+    return this.#isFollowing && silentMs > ENDS_SILENCE_LIMIT_MS ? silentMs : undefined;
   }
 }
 

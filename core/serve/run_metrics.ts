@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { VERSION } from "../base/version.ts";
-import type { BulkRequest, RunLag, RunPart } from "../observe/run_meter.ts";
+import type { BulkRequest, RunLag } from "../observe/run_meter.ts";
 
 /** From a bulk on an idle machine to one that nearly timed out (60 s). */
 const SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -15,8 +15,10 @@ const MICROSECONDS_PER_SECOND = 1_000_000;
 export interface RunMetricsOptions {
   /** What the sequences of the source count. */
   readonly unit: "events" | "bytes";
-  /** Asked at each scrape. */
+  /** Asked at each scrape, as the next one is. */
   readonly isReady: () => boolean;
+  /** Undefined before the run has begun. */
+  readonly isReachable: (end: "source" | "sink") => boolean | undefined;
 }
 
 /**
@@ -36,8 +38,8 @@ export class RunMetrics {
   readonly #seconds: Histogram;
   readonly #bytes: Histogram;
   readonly #documents: Histogram;
-  readonly #reachable: Gauge<"end">;
-  #lag: RunLag = { sequences: undefined, oldestMs: undefined };
+  /** Undefined before the run has begun. */
+  #lag: RunLag | undefined;
   #savedAtMs: number | undefined;
 
   constructor(options: RunMetricsOptions) {
@@ -68,20 +70,8 @@ export class RunMetrics {
       "Documents and tombstones in a bulk.",
       DOCUMENTS_BUCKETS,
     );
-    this.#reachable = new Gauge({
-      name: "konn_reachable",
-      help: "1 while an end of the run answers, 0 while it does not.",
-      labelNames: ["end"],
-      registers: [this.#registry],
-    });
     this.#addGauges(options);
     this.#addProcess();
-  }
-
-  /** The two ends are open. */
-  began(): void {
-    this.reach("source", undefined);
-    this.reach("sink", undefined);
   }
 
   read(count: number): void {
@@ -116,29 +106,37 @@ export class RunMetrics {
     this.#savedAtMs = Date.now();
   }
 
-  reach(part: RunPart, problem: string | undefined): void {
-    if (part !== "writing") this.#reachable.set({ end: part }, problem === undefined ? 1 : 0);
-  }
-
   /** The answer to a scrape. */
   async text(): Promise<string> {
     return await this.#registry.metrics();
   }
 
-  #addGauges({ unit, isReady }: RunMetricsOptions): void {
+  #addGauges({ unit, isReady, isReachable }: RunMetricsOptions): void {
     this.#gauge("konn_build_info", "1; the labels say which konn this is.", () => 1, {
       version: VERSION,
       bun: Bun.version,
     });
     this.#gauge("konn_ready", "1 while /readyz says 200.", () => (isReady() ? 1 : 0));
+    const reachable = new Gauge({
+      name: "konn_reachable",
+      help: "1 while an end of the run answers, 0 while it does not.",
+      labelNames: ["end"],
+      registers: [this.#registry],
+      collect: () => {
+        for (const end of ["source", "sink"] as const) {
+          const answers = isReachable(end);
+          if (answers !== undefined) reachable.set({ end }, answers ? 1 : 0);
+        }
+      },
+    });
     this.#gauge(`konn_lag_${unit}`, `What is not delivered yet, in ${LAG_UNITS[unit]}.`, () => {
-      const { sequences } = this.#lag;
+      const sequences = this.#lag?.sequences;
       return sequences === undefined ? undefined : Number(sequences);
     });
     this.#gauge(
       "konn_lag_seconds",
       "Age of the oldest event that is not delivered, by its record time; 0 without any.",
-      () => Math.max(0, secondsSince(this.#lag.oldestMs) ?? 0),
+      () => this.#lag && Math.max(0, secondsSince(this.#lag.oldestMs) ?? 0),
     );
     this.#gauge("konn_checkpoint_age_seconds", "Since the checkpoint was last written.", () =>
       secondsSince(this.#savedAtMs),

@@ -291,6 +291,23 @@ describe("dead-letters of a replay", () => {
   });
 });
 
+test("dead-letters of a sync that shares a topic are read again past its group", async () => {
+  using folder = new TemporaryFolder();
+  const environment = await serviceEnvironment();
+  const topic = uniqueName("letters");
+  const run = (...args: string[]) => konn(args, { cwd: folder.path, environment });
+  await seedTopic(topic, [event("a", "a"), event("k".repeat(600), "b")]);
+  const sync = ["sync", "--topic", topic, "--index", topic, "--group", topic, "--until-end"];
+  expect(await run(...sync)).toMatchObject({ exitCode: 0 });
+  const shown = await run("dead-letters", "show", "1", "--content", "--json");
+  const { look, event: content } = JSON.parse(shown.stdout);
+  expect(look).toContain(` -t ${topic} -p `);
+  expect(content.key).toContain("kkk");
+  const { exitCode, stdout } = await run("dead-letters", "retry", "--json");
+  expect(exitCode).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({ retried: 1, failing: 1, left: 0 });
+});
+
 describe("dead-letters drop on a terminal", () => {
   const CTRL_C = "\u0003";
   const LETTER = {

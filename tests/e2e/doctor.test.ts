@@ -5,6 +5,7 @@ import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { request } from "./index_reader.ts";
 import { konn, SAMPLE, serviceEnvironment, uniqueName } from "./konn.ts";
 import { kafkaClient, seedTopic } from "./topic_reader.ts";
+import { TcpProxy } from "../services/mod.ts";
 import { eventually } from "./waiting.ts";
 
 interface Check {
@@ -116,6 +117,21 @@ describe("doctor", () => {
     expect(report.find("configuration", "file").remedy).toContain("Did you mean brokers?");
     expect(report.find("kafka", "usable").remedy).toContain("--brokers");
     expect(report.find("opensearch", "usable").remedy).toContain("--opensearch-url");
+  });
+
+  test("services that take connections and never answer cost less than ten seconds", async () => {
+    const port = (url: string | undefined) => Number(url?.split(":").at(-1));
+    const { KONN_BROKERS, KONN_OPENSEARCH_URL } = environment;
+    await using kafka = await TcpProxy.start({ upstreamPort: port(KONN_BROKERS) });
+    await using openSearch = await TcpProxy.start({ upstreamPort: port(KONN_OPENSEARCH_URL) });
+    kafka.pause();
+    openSearch.pause();
+    const url = `http://${openSearch.address}`;
+    const startedMs = performance.now();
+    const report = await doctor("--brokers", kafka.address, "--opensearch-url", url);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect(report.failing).toEqual(expect.arrayContaining(["kafka usable", "opensearch usable"]));
+    expect(report.find("state", "folder").level).not.toBe("fail");
   });
 
   test("a missing topic fails a sync, and a replay makes it", async () => {

@@ -60,6 +60,7 @@ function retry(folder: TemporaryFolder, { source, sink, makeSource, ...rest }: R
   const target = new MemorySink({ lateWritesMs: DAY_MS, ...sink });
   const report = retryDeadLetters({
     stateDir: folder.path,
+    name: listCheckpoints(folder.path)[0]?.name ?? "",
     checkpoint: checkpointIn(folder),
     openSource: () =>
       Promise.resolve(makeSource?.() ?? new MemorySource({ lanes: LANES, ...source })),

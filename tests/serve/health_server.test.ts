@@ -80,6 +80,8 @@ describe("startHealthServer()", () => {
     await using server = start();
     const metrics = await metricsOf(server);
     expect(metrics.series("konn_lag_events").size).toBe(0);
+    expect(metrics.series("konn_lag_seconds").size).toBe(0);
+    expect(metrics.series("konn_reachable").size).toBe(0);
     expect(metrics.series("konn_checkpoint_age_seconds").size).toBe(0);
   });
 

@@ -50,6 +50,7 @@ describe("Readiness", () => {
     const { clock, readiness } = following();
     clock.ms += 16_000;
     expect(readiness.reasons()).toEqual(["the source has not said where it ends for 16 s"]);
+    expect([readiness.isReachable("source"), readiness.isReachable("sink")]).toEqual([false, true]);
     readiness.began({ isFollowing: false });
     clock.ms += 16_000;
     expect(readiness.reasons()).toEqual([]);

@@ -100,6 +100,10 @@ class GroupSource implements Source {
     return await this.#topics.ends();
   }
 
+  async positionAt(lane: Lane, sequence: bigint): Promise<Position | undefined> {
+    return await this.#topics.positionAt(lane, sequence);
+  }
+
   read(options: ReadOptions): AsyncIterable<Batch> {
     return this.#options.isViewer ? this.#topics.read(options) : this.#share(options);
   }
