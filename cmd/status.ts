@@ -22,7 +22,7 @@ export const command = declareCommand({
   async run({ settings, given, terminal, interrupt }) {
     const { readRunStatus, readSharedStatus } = await import("../core/check/run_status.ts");
     const { createSink, createSource } = await import("../core/connectors/mod.ts");
-    const { splitGroup, withGroup } = await import("../core/connectors/kafka/address.ts");
+    const { splitGroup } = await import("../core/connectors/kafka/address.ts");
     const { statusTable } = await import("./cli/status_table.ts");
     const options: ConnectorOptions = {
       observer: SILENT_OBSERVER,
@@ -33,12 +33,12 @@ export const command = declareCommand({
       compression: "none",
       existing: "refuse",
     };
-    const openTopic = async (place: string) => {
-      const { address: url, group } = splitGroup(place);
-      return (await createSource(url, { ...options, group, viewsGroup: true })).end;
-    };
+    const openTopic = async (url: string, group: string | undefined) =>
+      (await createSource(url, { ...options, group, viewsGroup: true })).end;
     const openSource = async ({ address, label }: StreamIdentity) => {
-      if (address.startsWith("kafka:")) return await openTopic(label ?? address);
+      if (address.startsWith("kafka:")) {
+        return await openTopic(splitGroup(label ?? address).address, splitGroup(address).group);
+      }
       const isFile = label !== undefined && address.startsWith("file:");
       return isFile ? (await createSource(`file:${label}`, options)).end : undefined;
     };
@@ -64,7 +64,7 @@ export const command = declareCommand({
     const isElsewhere = group !== undefined && found.every(({ source }) => source === "");
     const place = `kafka:${topicList(settings.topic)}`;
     const runs = isElsewhere
-      ? [...found, await readSharedStatus(group, await openTopic(withGroup(place, group)), stop)]
+      ? [...found, await readSharedStatus(group, await openTopic(place, group), stop)]
       : found;
     if (terminal.json) terminal.result(JSON.stringify({ runs }));
     else

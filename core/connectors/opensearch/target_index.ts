@@ -243,6 +243,6 @@ function replacedError(alias: string, { was, is }: { was: string; is?: string | 
   const now = is === undefined ? "no index" : is;
   return new KonnError(`Cannot go on with ${alias}: it stands for ${now} now, not for ${was}`, {
     code: "INDEX_REPLACED",
-    hint: "Something else has built it anew. Start over with --from-beginning, or use that one's --state-dir.",
+    hint: "Something else has built it anew. Start over with --from-beginning, or use that one's --state-dir; members of a --group only have to be started again.",
   });
 }
