@@ -184,10 +184,13 @@ class LocalKafkaCluster implements KafkaCluster {
 
   async kill(id: number): Promise<void> {
     await this.#atId(this.#servers, id).kill();
+    // As where there is no proxy: nobody listens on the port of a broker that is dead.
+    await this.node(id).proxy.refuse();
   }
 
   async restart(id: number): Promise<void> {
     await this.#atId(this.#servers, id).restart();
+    await this.node(id).proxy.accept();
   }
 
   async pause(id: number): Promise<void> {
