@@ -39,6 +39,7 @@ export const command = declareCommand({
       index: given.has("index") || settings.index !== "cdc" ? settings.index : undefined,
       stateDir: settings["state-dir"],
       openSearchUrl: settings["opensearch-url"],
+      log: terminal.log,
     });
     const request = {
       query,

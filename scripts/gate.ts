@@ -17,6 +17,7 @@ const STEPS: readonly Step[] = [
   { title: "install", cmd: [BUN, "install", "--frozen-lockfile"] },
   { title: "format", cmd: [BUN, "x", "oxfmt", "--check", "."] },
   { title: "types", cmd: [BUN, "x", "tsc", "--noEmit"] },
+  { title: "types of the page", cmd: [BUN, "x", "tsc", "--noEmit", "-p", "core/serve/page"] },
   { title: "lint", cmd: [BUN, "x", "oxlint", "--deny-warnings"] },
   { title: "build and test", cmd: [BUN, "run", "test"] },
   { title: "smoke: version", cmd: [KONN, "--version"] },

@@ -30,6 +30,11 @@ export function connectionSecurity(
   };
 }
 
+/** For a command that reaches no service. */
+export function noSecurity(): ConnectionSecurity {
+  return { kafka: () => ({}), openSearch: () => ({}) };
+}
+
 function kafkaSecurity(settings: KafkaSecuritySettings): KafkaSecurity {
   const { insecure } = settings;
   const files = {

@@ -1,3 +1,4 @@
+export { readTokenFile } from "./bearer_token_file.ts";
 export { readConfigFile, type ConfigFile, type RawValue } from "./config_file.ts";
 export {
   givenSettings,

@@ -154,7 +154,10 @@ export const flag = v.pipe(
   v.transform((value) => value === true || value === "true" || value === "1"),
 );
 
+/** A port of this machine. */
+export const port = v.pipe(count(0), v.maxValue(MAX_PORT, `a port: 0 to ${MAX_PORT}`));
+
 function isAddress(item: string): boolean {
-  const port = Number(ADDRESS.exec(item)?.[1] ?? 0);
-  return port > 0 && port < 65_536;
+  const number = Number(ADDRESS.exec(item)?.[1] ?? 0);
+  return number > 0 && number <= MAX_PORT;
 }

@@ -9,6 +9,12 @@
  * `parseQuery` throws a {@link SearchError} that says where and what was expected. An engine
  * (`core/connectors/<kind>/searcher.ts`) finds candidates and has them ranked here.
  */
+export {
+  type AttributeName,
+  ATTRIBUTES,
+  attributesOfType,
+  parentNameOfType,
+} from "./attributes.ts";
 export { parseQuery } from "./parse_query.ts";
 export type {
   All,
@@ -37,3 +43,4 @@ export {
   type SearchRequest,
   type SearchResult,
 } from "./searcher.ts";
+export { canonicalType, isSameType } from "./type_names.ts";
