@@ -14,8 +14,12 @@ export function typeLabel(type: string): string {
   return typeNames.get(type) ?? type.replaceAll(/[_-]+/g, " ");
 }
 
+/** The control plane of what belongs to the organization itself. */
+const GLOBAL_PLANE = "_global";
+
 /** The name of a control plane, else enough of its id to tell it from others. */
 export function planeLabel(id: string): string {
+  if (id === GLOBAL_PLANE) return "organization";
   return planeNames.get(id) ?? (id.length > 13 ? `${id.slice(0, 8)}…` : id);
 }
 

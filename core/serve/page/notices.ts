@@ -12,15 +12,19 @@ export function statusText({ total }: SearchJson, hasQuery: boolean): string {
 
 /** What is wrong with a query, with the place in it. */
 export function queryProblem(query: string, { message, invalid }: RequestFailure): readonly Node[] {
-  const nodes: Node[] = [document.createTextNode(message)];
+  const nodes: Node[] = [document.createTextNode(message.replace(/^Cannot read the query: /, ""))];
   const { position } = invalid ?? {};
   if (!position || position.start >= query.length) return nodes;
   const { start, end } = position;
   nodes.push(
     element("br"),
-    document.createTextNode(query.slice(Math.max(0, start - 24), start)),
-    element("span", { class: "place" }, query.slice(start, end)),
-    document.createTextNode(query.slice(end, end + 24)),
+    element(
+      "code",
+      {},
+      query.slice(Math.max(0, start - 24), start),
+      element("span", { class: "place" }, query.slice(start, end)),
+      query.slice(end, end + 24),
+    ),
   );
   return nodes;
 }

@@ -20,6 +20,7 @@ const SLOW_MS = 200;
 export class SearchPage {
   readonly #input = byId("query", HTMLInputElement);
   readonly #status = byId("status", HTMLElement);
+  readonly #problem = byId("problem", HTMLElement);
   readonly #notice = byId("notice", HTMLElement);
   readonly #nothing = byId("nothing", HTMLElement);
   readonly #details = byId("details", HTMLElement);
@@ -164,7 +165,7 @@ export class SearchPage {
     this.#retry.stop();
     this.#notice.hidden = true;
     delete document.body.dataset["offline"];
-    this.#status.removeAttribute("data-wrong");
+    this.#problem.replaceChildren();
     this.#input.removeAttribute("aria-invalid");
   }
 
@@ -188,8 +189,7 @@ export class SearchPage {
     setTimeout(() => {
       if (signal.aborted) return;
       this.#answered();
-      this.#status.setAttribute("data-wrong", "");
-      this.#status.replaceChildren(...queryProblem(query, failure));
+      this.#problem.replaceChildren(...queryProblem(query, failure));
       this.#input.setAttribute("aria-invalid", "true");
     }, PROBLEM_DELAY_MS);
   }
