@@ -23,20 +23,15 @@ export type AttributeName = (typeof ATTRIBUTES)[number];
 /** Which of them entities of a type can have. */
 export function attributesOfType(type: string): readonly AttributeName[] {
   const fields = fieldsOfType(type);
-  const own: readonly string[] = [
-    "control_plane",
-    "tags",
-    ...(fields.parent.length > 0 ? ["parent"] : []),
-    ...fields.otherNames,
-    ...(["hosts", "paths", "methods", "protocols"] as const).filter((name) => {
-      return fields[name].length > 0;
-    }),
-    ...(fields.hasVersion ? ["version"] : []),
-    ...(fields.hasEnabled ? ["enabled"] : []),
-    ...(fields.hasCreatedAt ? ["created_at"] : []),
-    ...(fields.hasUpdatedAt ? ["updated_at"] : []),
-  ];
-  return ATTRIBUTES.filter((name) => own.includes(name));
+  const own = new Set<string>(["control_plane", "tags", ...fields.otherNames]);
+  for (const name of ["parent", "hosts", "paths", "methods", "protocols"] as const) {
+    if (fields[name].length > 0) own.add(name);
+  }
+  if (fields.hasVersion) own.add("version");
+  if (fields.hasEnabled) own.add("enabled");
+  if (fields.hasCreatedAt) own.add("created_at");
+  if (fields.hasUpdatedAt) own.add("updated_at");
+  return ATTRIBUTES.filter((name) => own.has(name));
 }
 
 /**

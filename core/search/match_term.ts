@@ -24,6 +24,11 @@ const ATTRIBUTES: Readonly<Record<string, keyof EntityDocument>> = {
   parent_id: "parent",
 };
 
+/** The member of the document that `@ATTRIBUTE:` looks at. There may be no such member. */
+export function memberOfAttribute(key: string): string {
+  return (Object.hasOwn(ATTRIBUTES, key) ? ATTRIBUTES[key] : undefined) ?? key;
+}
+
 /** A part of a query that is meant exactly, prepared for being compared with many entities. */
 export class TermScorer {
   readonly #term: Term;
@@ -104,10 +109,9 @@ export class TermScorer {
   }
 
   #attribute(document: EntityDocument, key: string): Ranking | undefined {
-    const member = Object.hasOwn(ATTRIBUTES, key) ? ATTRIBUTES[key] : key;
+    const member = memberOfAttribute(key);
     const values: Readonly<Record<string, unknown>> = { ...document };
-    const value =
-      member !== undefined && Object.hasOwn(values, member) ? values[member] : undefined;
+    const value = Object.hasOwn(values, member) ? values[member] : undefined;
     for (const item of Array.isArray(value) ? value : [value]) {
       if (item === undefined) continue;
       const text = String(item);

@@ -2,10 +2,11 @@ import { splitWords } from "../../search/words.ts";
 import type { Expression, Term, TermField } from "../../search/query.ts";
 import { typeSpellings } from "../../search/type_names.ts";
 import { foldText, squeeze } from "../../search/fold.ts";
+import { memberOfAttribute } from "../../search/match_term.ts";
 import { PARAMETER } from "../../search/paths.ts";
 import { type QueryWord, type WordsQuery, wordsQuery } from "../../search/words_query.ts";
 import type { Catalog, SlotFilter } from "./catalog.ts";
-import { typeMark } from "./indexed_words.ts";
+import { parentMark, typeMark } from "./indexed_words.ts";
 import {
   allOf,
   anyWord,
@@ -121,6 +122,9 @@ export class CandidateFinder {
     if (field.name === "type") {
       if (isOpenAtStart || isOpenAtEnd) return undefined;
       return typeCondition(text.split(",").map((type) => type.trim()));
+    }
+    if (isOfParent(field) && !isOpenAtStart && !isOpenAtEnd) {
+      return anyWord([parentMark(text)], undefined, ["kind"]);
     }
     const columns = columnsOf(field);
     if (!columns) return undefined;
@@ -344,6 +348,11 @@ function wordCondition(
   columns: readonly Column[],
 ): MatchExpression | undefined {
   return anyWord(words, prefix, columns);
+}
+
+/** Whether a term asks for what belongs to an entity: `@parent:`, or as Konnect calls it. */
+function isOfParent(field: TermField): boolean {
+  return field.name === "attribute" && memberOfAttribute(field.key) === "parent";
 }
 
 function columnsOf({ name }: TermField): readonly Column[] | undefined {

@@ -9,7 +9,7 @@ export interface IndexedWords {
   readonly name: string;
   /** Words of everything else that is searched. */
   readonly rest: string;
-  /** Marks of its type and its control plane. */
+  /** Marks of its type, its control plane and what it belongs to. */
   readonly kind: string;
   /** Names without separators. */
   readonly squeezedNames: readonly string[];
@@ -43,7 +43,7 @@ export function indexedWords(document: EntityDocument): IndexedWords {
   return {
     name: [...name].join(" "),
     rest: [...rest].join(" "),
-    kind: `${typeMark(document.type)} ${controlPlaneMark(document.control_plane ?? "")}`,
+    kind: marksOf(document),
     squeezedNames: [...new Set(squeezedNames)].filter((text) => text !== ""),
   };
 }
@@ -53,6 +53,12 @@ function addWords(words: Set<string>, text: string): void {
     words.add(word.text.slice(0, WORD_MAX_LENGTH));
     if (word.digraph !== undefined) words.add(word.digraph.slice(0, WORD_MAX_LENGTH));
   }
+}
+
+function marksOf({ type, control_plane: controlPlane = "", parent }: EntityDocument): string {
+  const marks = [typeMark(type), controlPlaneMark(controlPlane)];
+  if (parent !== undefined) marks.push(parentMark(parent));
+  return marks.join(" ");
 }
 
 /** A word that stands for a type. Letters and digits alone, whatever the type is called. */
@@ -67,6 +73,11 @@ export function typeMark(type: string): string {
 
 export function controlPlaneMark(controlPlane: string): string {
   return `c${hashOf(controlPlane)}`;
+}
+
+/** A word that stands for the id of what an entity belongs to. */
+export function parentMark(parent: string): string {
+  return `p${hashOf(foldText(parent))}`;
 }
 
 /** Types are few, and each entity has one; a stream of made-up ones fills no memory. */
