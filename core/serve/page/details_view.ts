@@ -100,7 +100,7 @@ function relations(
       element("ul", { class: "children" }, ...items),
     ];
   });
-  const restCount = total.count - children.length;
+  const restCount = total.exact ? total.count - children.length : 0;
   const rest = restCount > 0 ? [element("p", { class: "gone" }, `and ${restCount} more`)] : [];
   if (rows.length === 0) return [...groups, ...rest];
   return [element("h3", {}, "Belongs to"), element("dl", {}, ...rows), ...groups, ...rest];

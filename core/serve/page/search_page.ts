@@ -61,7 +61,9 @@ export class SearchPage {
     this.#details.addEventListener("click", (event) => this.#followed(event));
     addEventListener("popstate", () => this.#returned());
     addEventListener("keydown", (event) => this.#shortcut(event));
-    if (this.#state.key === undefined) this.#input.focus();
+    // On a touch screen the focus would bring up the keyboard before anybody wants it.
+    const isTouched = matchMedia("(pointer: coarse)").matches;
+    if (this.#state.key === undefined && !isTouched) this.#input.focus();
     void this.#begin();
   }
 
@@ -210,26 +212,33 @@ export class SearchPage {
     }
   }
 
+  /** What is shown stays until the entity is there: nothing flashes by. */
   async #showKey(): Promise<void> {
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal } = this.#opening;
     const { key } = this.#state;
-    setAttribute(document.body, "data-details", key !== undefined);
-    this.#details.hidden = key === undefined;
-    if (key === undefined) return this.#details.replaceChildren();
+    if (key === undefined) return this.#showDetails();
+    const close = () => this.#close();
+    const hrefOf = (other: string) => writeLocation({ ...this.#state, key: other });
     try {
       const path = `/v1/entities?${new URLSearchParams({ key })}`;
       const answer = await getJson<EntityDetailsJson>(path, signal);
-      const hrefOf = (other: string) => writeLocation({ ...this.#state, key: other });
-      this.#details.replaceChildren(...detailsView(answer, { close: () => this.#close(), hrefOf }));
-      this.#showTitle(answer.data.name);
+      this.#showDetails(detailsView(answer, { close, hrefOf }));
     } catch (error) {
-      if (signal.aborted || !(error instanceof RequestFailure)) return;
-      this.#details.replaceChildren(...detailsFailure(error.message, () => this.#close()));
+      if (signal.aborted) return;
+      if (!(error instanceof RequestFailure)) throw error;
+      this.#showDetails(detailsFailure(error.message, close));
     }
     this.#details.scrollTop = 0;
     this.#details.querySelector("h2")?.focus({ preventScroll: true });
+  }
+
+  #showDetails(content: readonly Node[] = []): void {
+    this.#details.replaceChildren(...content);
+    this.#details.hidden = content.length === 0;
+    setAttribute(document.body, "data-details", content.length > 0);
+    this.#showTitle();
   }
 
   #openHit({ key }: HitJson, event: MouseEvent | KeyboardEvent): void {
@@ -295,9 +304,10 @@ export class SearchPage {
     }
   }
 
-  #showTitle(name = this.#details.querySelector("h2")?.textContent ?? ""): void {
+  #showTitle(): void {
     const { query, key } = this.#state;
-    const subject = key === undefined ? query : name;
+    const name = this.#details.querySelector("h2")?.textContent;
+    const subject = (key === undefined ? undefined : name) ?? query;
     document.title = subject === "" ? "konn" : `${subject} · konn`;
   }
 }
