@@ -43,6 +43,6 @@ export function isSameType(type: string, asked: string): boolean {
 export function typesOfWords(words: readonly string[], known: readonly string[]): string[] {
   const joined = words.join("_");
   const singular = joined.endsWith("ies") ? `${joined.slice(0, -3)}y` : joined.replace(/s$/, "");
-  const word = WORDS[singular] ?? singular;
+  const word = (Object.hasOwn(WORDS, singular) ? WORDS[singular] : undefined) ?? singular;
   return known.filter((type) => isSameType(type, joined) || isSameType(type, word));
 }
