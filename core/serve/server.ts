@@ -60,6 +60,8 @@ function runningServer(
     hostname: listen.hostname,
     port: listen.port,
     development: false,
+    // Outside of development Bun would share the port with whoever listens on it already.
+    reusePort: false,
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     maxRequestBodySize: REQUEST_BODY_MAX_BYTES,
     fetch: (request, self) => handle(request, { address: self.requestIP(request)?.address ?? "" }),
