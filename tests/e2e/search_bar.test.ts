@@ -53,7 +53,7 @@ async function serving(args: readonly string[], cwd: string): Promise<Serving> {
 
 async function search(url: string, query: string): Promise<any> {
   const parameters = new URLSearchParams({ q: query });
-  return await (await fetch(`${url}v1/search?${parameters}`)).json();
+  return await (await fetch(`${url}v1/search?${parameters.toString()}`)).json();
 }
 
 async function namesOf(url: string, query: string): Promise<string[]> {

@@ -3,6 +3,7 @@ import type {
   FacetCount,
   IndexedEntity,
   Searcher,
+  SearchHit,
   SearchRequest,
   SearchResult,
 } from "../../core/search/mod.ts";
@@ -44,13 +45,13 @@ export class MemorySearcher implements Searcher {
     const types = counts(found.map(({ type }) => type));
     const controlPlanes = counts(found.map(({ document }) => document.control_plane ?? ""));
     return {
-      hits: found.slice(0, request.size).map((entity) => ({
-        ...entity,
-        score: 1,
-        tier: "exact_name",
-        match: entity.name,
-        highlights: [{ field: "name", text: entity.name, ranges: [[0, word.length]] }],
-      })),
+      hits: found.slice(0, request.size).map((entity): SearchHit => {
+        const highlights = [
+          { field: "name", text: entity.name, ranges: [[0, word.length] as const] },
+        ] as const;
+        const rank = { score: 1, tier: "exact_name", match: entity.name, highlights } as const;
+        return Object.assign(rank, entity);
+      }),
       total: { count: found.length, isExact: true },
       facets: { types, controlPlanes },
       next: this.next,

@@ -22,10 +22,10 @@ describe("the OpenAPI document", () => {
   test("says whether a token is needed", async () => {
     const open = await asker({ searcher: index.searcher })("/openapi.json");
     expect(open.json.security).toEqual([]);
-    const closed = await asker({ searcher: index.searcher, tokens: ["x".repeat(16)] })(
+    const guarded = await asker({ searcher: index.searcher, tokens: ["x".repeat(16)] })(
       "/openapi.json",
     );
-    expect(closed.json.security).toEqual([{ token: [] }]);
+    expect(guarded.json.security).toEqual([{ token: [] }]);
   });
 
   test("describes every answer down to its last member", async () => {
