@@ -271,7 +271,7 @@ describe("konn serve", () => {
     expect([exitCode, stderr.includes("LISTEN_FAILED")]).toEqual([3, true]);
   });
 
-  test.each(["7700", "127.0.0.1:70000", ":7700", "http://127.0.0.1:7700"])(
+  test.each(["127.0.0.1:70000", "127.0.0.1:", "http://127.0.0.1:7700"])(
     "--listen %s is exit code 2",
     async (listen) => {
       using folder = new TemporaryFolder();
