@@ -4,7 +4,7 @@ import { partitionOfKey } from "../../core/connectors/kafka/partitioner.ts";
 import { numberedLine, writeNumberedFile } from "../chaos/numbered_file.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { konn, resultOf, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
-import { linesByPartition, readTopic } from "./topic_reader.ts";
+import { lengthOfTopic, linesByPartition, readTopic } from "./topic_reader.ts";
 
 /** Longer than the timeout of a transaction, with room for a busy machine. */
 const PAUSE_MS = 22_000;
@@ -150,7 +150,7 @@ describe("konn replay", () => {
   test("of two that replay one file, the one that was stopped for long is fenced", async () => {
     const { topic, args, options } = makePlace(20_000);
     const first = spawnKonn([...args, "--rate", "100/s", "--state-dir", "first"], options);
-    while ((await valuesIn(topic).catch(() => [])).length === 0) await Bun.sleep(100);
+    while ((await lengthOfTopic(topic)) === 0) await Bun.sleep(100);
     first.kill("SIGSTOP");
     await Bun.sleep(PAUSE_MS);
     const second = await konn([...args, "--state-dir", "second"], options);
