@@ -19,6 +19,7 @@ import { IndexAdmin } from "./index_admin.ts";
 import { INDEX_FORMAT, LIVE_FILTER } from "./mapping.ts";
 import { documentSource } from "./pending_document.ts";
 import { writerAliasOf } from "./index_family.ts";
+import { olderFormat } from "./refusals.ts";
 
 const PAGE_DOCUMENTS_MAX_COUNT = 1_000;
 /** What a page takes of OpenSearch's memory and, some copies more, of konn's. */
@@ -49,7 +50,7 @@ export interface OpenSearchInspectorOptions extends OpenSearchConnection {
 
 /**
  * Looks into the index behind an alias. It reads the index itself, since the alias hides tombstones.
- * Errors: `OPENSEARCH_UNREACHABLE`, `INDEX_NOT_FOUND`, `INDEX_NOT_OURS`, `INDEX_FORMAT_UNKNOWN`,
+ * Errors: `OPENSEARCH_UNREACHABLE`, `INDEX_NOT_FOUND`, `INDEX_NOT_OURS`, `INDEX_FORMAT_UNKNOWN`, `INDEX_FORMAT_OLD`,
  * `INDEX_INCOMPLETE`, `INDEX_REPLACED`, `OPENSEARCH_REFUSED`.
  */
 export function createOpenSearchInspector(options: OpenSearchInspectorOptions): IndexInspector {
@@ -77,6 +78,7 @@ class OpenSearchInspector implements IndexInspector {
     if (others.length > 0) throw notOurs(alias, `it stands for ${others.length + 1} indexes`);
     if (meta?.alias !== alias) throw notOurs(alias, `konn did not make ${name} for it`);
     if (meta.konn > INDEX_FORMAT) throw unknownFormat(alias, meta.konn);
+    if (meta.konn < INDEX_FORMAT) throw olderFormat(`look into ${alias}`, meta.konn);
     this.#indexName = name;
     await this.#refuseAnotherView(signal);
     return { source: meta.source, truncatedAtLsn: meta.truncatedAtLsn };

@@ -1,8 +1,8 @@
 import type { Identity } from "../../connector/mod.ts";
 import { recordOf } from "./client.ts";
 
-/** The format of konn's indexes. An index of a newer one is refused. */
-export const INDEX_FORMAT = 1;
+/** The format of konn's indexes: it changes with the mapping. An index of another one is refused. */
+export const INDEX_FORMAT = 2;
 
 /** Hides deleted entities from everybody who reads the alias. */
 export const LIVE_FILTER = { term: { deleted: false } } as const;
@@ -23,6 +23,8 @@ export function indexMappings(meta: IndexMeta): object {
   return {
     dynamic: "strict",
     _meta: meta,
+    // What is only searched by is not part of the document: readers and `verify` do not see it.
+    _source: { excludes: ["search"] },
     properties: {
       type: KEYWORD,
       id: KEYWORD,
@@ -45,6 +47,7 @@ export function indexMappings(meta: IndexMeta): object {
       updated_at: { type: "date" },
       deleted: { type: "boolean" },
       deleted_at: { type: "date" },
+      search: { properties: SEARCH_PROPERTIES },
     },
   };
 }
@@ -59,6 +62,23 @@ const SEARCHED_TEXT = {
   type: "text",
   analyzer: "folded_words",
   fields: { keyword: FOLDED_KEYWORD },
+} as const;
+
+/** Whether it is there is all that is asked: konn ranks what is found itself. */
+const FOUND_BY = { type: "text", norms: false, index_options: "docs" } as const;
+
+/** How candidates of a search are found: see `SearchFields`. */
+const SEARCH_PROPERTIES = {
+  name: {
+    ...FOUND_BY,
+    analyzer: "spaced",
+    fields: { begin: { ...FOUND_BY, analyzer: "beginnings", search_analyzer: "spaced" } },
+  },
+  rest: { ...FOUND_BY, analyzer: "spaced" },
+  joined: { type: "keyword", doc_values: false },
+  /** How many letters in a row are shared is what typos are ordered by. */
+  grams: { ...FOUND_BY, analyzer: "trigrams", similarity: "boolean" },
+  length: { type: "short", index: false },
 } as const;
 
 export interface IndexSettingsOptions {
@@ -90,9 +110,19 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
       normalizer: { folded: { type: "custom", filter } },
       analyzer: {
         folded_words: { type: "custom", tokenizer: "words", filter },
+        // konn has folded and cut these already.
+        spaced: { type: "custom", tokenizer: "whitespace" },
+        beginnings: { type: "custom", tokenizer: "whitespace", filter: ["beginnings"] },
+        trigrams: { type: "custom", tokenizer: "trigrams" },
+      },
+      filter: {
+        beginnings: { type: "edge_ngram", min_gram: 3, max_gram: 16 },
       },
       // Names are joined by dots, dashes and underscores; the standard tokenizer keeps some of them.
-      tokenizer: { words: { type: "pattern", pattern: "[^\\p{L}\\p{N}]+" } },
+      tokenizer: {
+        words: { type: "pattern", pattern: "[^\\p{L}\\p{N}]+" },
+        trigrams: { type: "ngram", min_gram: 3, max_gram: 3 },
+      },
     },
   };
 }

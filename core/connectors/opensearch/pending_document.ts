@@ -1,5 +1,6 @@
 import type { Counts, Rejection, WriteReport } from "../../connector/mod.ts";
 import type { FoldResult, KnownDocuments, Mutation } from "../../indexing/mod.ts";
+import { isEntity, searchFields } from "./search_fields.ts";
 
 /** A document that waits for its bulk, ready to be sent, and who is to hear of its fate. */
 export interface PendingDocument {
@@ -15,11 +16,11 @@ export function bulkLines({ key, version, document }: Mutation, now: Date): Buff
   return Buffer.from(`${action}\n${JSON.stringify(documentSource(document, now))}\n`);
 }
 
-/** What is stored of a document, or of the tombstone that stands for one that is gone. */
+/** What is sent of a document, or of the tombstone that stands for one that is gone. */
 export function documentSource(document: object | null, now: Date): object {
-  return document
-    ? { ...document, deleted: false }
-    : { deleted: true, deleted_at: now.toISOString() };
+  if (!document) return { deleted: true, deleted_at: now.toISOString() };
+  const search = isEntity(document) ? { search: searchFields(document) } : {};
+  return { ...document, deleted: false, ...search };
 }
 
 /**

@@ -36,6 +36,14 @@ export function refusal(what: string, { status, type }: RefusedAnswer, mayPass =
   });
 }
 
+/** The error for an index that an older konn has made, with another mapping. */
+export function olderFormat(what: string, format: number): KonnError {
+  return new KonnError(`Cannot ${what}: an older konn made its index, in format ${format}`, {
+    code: "INDEX_FORMAT_OLD",
+    hint: "Build it anew beside the old one, which is searched meanwhile: konn sync --from-beginning.",
+  });
+}
+
 /** The error for a 500 that has come again and again. */
 export function failure(what: string, { type }: RefusedAnswer): KonnError {
   return new KonnError(`Cannot ${what}: OpenSearch fails on it, 500 ${type}`, {

@@ -12,6 +12,7 @@ import {
 } from "./index_family.ts";
 import type { IndexAdmin, IndexInfo } from "./index_admin.ts";
 import { INDEX_FORMAT, type IndexMeta } from "./mapping.ts";
+import { olderFormat } from "./refusals.ts";
 
 /** The state of an index in the checkpoint: still built beside the live one, or the live one. */
 export type TargetState = "building" | "live";
@@ -104,6 +105,7 @@ async function goOn(
   const [remembered] = await admin.find(name);
   if (remembered?.uuid !== uuid) throw goneError(alias, name);
   if (remembered && state === "building" && canBeBuiltOn(remembered)) {
+    refuseOlderFormat(alias, remembered);
     return { index: remembered, state: "building" };
   }
   throw replacedError(alias, { was: name, is: live?.name });
@@ -141,6 +143,7 @@ function canBeBuiltOn(index: IndexInfo): boolean {
 
 /** Goes on with a live index, also one whose way in was taken away and given back the alias. */
 async function takeOver(options: TargetOptions, live: IndexInfo): Promise<TargetIndex> {
+  refuseOlderFormat(options.alias, live);
   refuseAnotherSource(options, live);
   const writerAlias = writerAliasOf(live.name);
   if (!live.aliases.includes(writerAlias)) await options.admin.addAlias(live.name, writerAlias);
@@ -184,6 +187,12 @@ async function takeOverLost(options: TargetOptions, live: IndexInfo): Promise<Ta
       hint: "If the file was edited since, its changes would not be seen. Build the index anew with --from-beginning, or name the --state-dir of the run that made it.",
     },
   );
+}
+
+/** What is written now has fields that an older index does not take. One built anew does. */
+function refuseOlderFormat(alias: string, { meta }: IndexInfo): void {
+  const format = meta?.konn ?? 0;
+  if (format < INDEX_FORMAT) throw olderFormat(`write to ${alias}`, format);
 }
 
 function refuseAnotherSource({ stream, alias }: TargetOptions, { meta }: IndexInfo): void {

@@ -1,7 +1,6 @@
 import type { EntityDocument } from "../../search/searcher.ts";
-import { foldDigraphs, foldText, squeeze } from "../../search/fold.ts";
+import { entityWords } from "../../search/entity_words.ts";
 import { canonicalType, typeSpellings } from "../../search/type_names.ts";
-import { splitWords } from "../../search/words.ts";
 
 /** What of an entity is found by words, as the columns of the full-text table take it. */
 export interface IndexedWords {
@@ -15,44 +14,15 @@ export interface IndexedWords {
   readonly squeezedNames: readonly string[];
 }
 
-/** The longest word that is found by its letters; longer ones are cut. */
-export const WORD_MAX_LENGTH = 64;
-/** Values of a field, and words of a value, that are found. */
-const VALUES_MAX_COUNT = 64;
-
 /** Takes an entity apart into what it is found by. */
 export function indexedWords(document: EntityDocument): IndexedWords {
-  const name = new Set<string>();
-  const rest = new Set<string>();
-  const squeezedNames: string[] = [];
-  const { name: first, instance_name, custom_id, prefix } = document;
-  for (const text of [first, instance_name, custom_id, prefix]) {
-    if (text === undefined) continue;
-    addWords(name, text);
-    squeezedNames.push(squeeze(foldText(text)));
-    const digraphs = foldDigraphs(text);
-    if (digraphs !== undefined) squeezedNames.push(squeeze(digraphs));
-  }
-  const { hosts, paths, labels, tags, methods, protocols, version, description } = document;
-  for (const texts of [hosts, paths, labels, tags, methods, protocols]) {
-    for (const text of texts?.slice(0, VALUES_MAX_COUNT) ?? []) addWords(rest, text);
-  }
-  if (version !== undefined) addWords(rest, version);
-  if (description !== undefined) addWords(rest, description);
-  addWords(rest, document.type);
+  const { name, rest, squeezedNames } = entityWords(document);
   return {
     name: [...name].join(" "),
     rest: [...rest].join(" "),
     kind: marksOf(document),
-    squeezedNames: [...new Set(squeezedNames)].filter((text) => text !== ""),
+    squeezedNames,
   };
-}
-
-function addWords(words: Set<string>, text: string): void {
-  for (const word of splitWords(text)) {
-    words.add(word.text.slice(0, WORD_MAX_LENGTH));
-    if (word.digraph !== undefined) words.add(word.digraph.slice(0, WORD_MAX_LENGTH));
-  }
 }
 
 function marksOf({ type, control_plane: controlPlane = "", parent }: EntityDocument): string {

@@ -1,4 +1,4 @@
-import { WORD_MAX_LENGTH } from "./indexed_words.ts";
+import { WORD_MAX_LENGTH } from "../../search/entity_words.ts";
 
 /**
  * Expressions of FTS5. A text of the query gets into one only here, as a quoted term: letters and

@@ -1,17 +1,8 @@
-import { explanationOf } from "../../search/explanation.ts";
-import { Highlighter } from "../../search/highlight.ts";
 import { nextCursor, pageOffset } from "../../search/page_cursor.ts";
 import type { Expression } from "../../search/query.ts";
+import { byRank, isEverything, type Scored, searchHits } from "../../search/ranked_hits.ts";
 import { type ExpressionScorer, expressionScorer } from "../../search/score_expression.ts";
-import type { Ranking } from "../../search/score_words.ts";
-import type { SearchableEntity } from "../../search/searchable_entity.ts";
-import type {
-  EntityDocument,
-  IndexedEntity,
-  SearchHit,
-  SearchRequest,
-  SearchResult,
-} from "../../search/searcher.ts";
+import type { SearchRequest, SearchResult } from "../../search/searcher.ts";
 import { CandidateFinder, type Effort } from "./candidates.ts";
 import { countAll, countMatching } from "./facets.ts";
 import type { LoadedGeneration } from "./loaded_generation.ts";
@@ -21,12 +12,6 @@ import { type Filters, filterCondition, hasValues, slotFilter } from "./slot_fil
 const SCORED_MAX_COUNT = 300;
 
 const EFFORTS: readonly Effort[] = ["strict", "fuzzy", "letters", "inside"];
-
-interface Scored {
-  readonly slot: number;
-  readonly entity: SearchableEntity;
-  readonly ranking: Ranking;
-}
 
 /** Searches what is loaded. */
 export function runSearch(loaded: LoadedGeneration, request: SearchRequest): SearchResult {
@@ -57,7 +42,7 @@ function everything(
   const { total, facets } = countAll(loaded, request);
   const hits = hitsOf(scores);
   return {
-    hits: pageOf(hits.slice(offset, offset + request.size), request),
+    hits: searchHits(hits.slice(offset, offset + request.size), request),
     total: { count: total, isExact: true },
     facets,
     next: nextCursor(request, { offset, foundCount: hits.length }),
@@ -96,24 +81,11 @@ function matching(
   const { total, facets } = countMatching(loaded, counted(), request);
   const isCertain = expression?.kind === "words" || uncomparedCount === 0;
   return {
-    hits: pageOf(hits.slice(offset, offset + request.size), request),
+    hits: searchHits(hits.slice(offset, offset + request.size), request),
     total: { count: total, isExact: counter.isComplete && isCertain },
     facets,
     next: nextCursor(request, { offset, foundCount: hits.length }),
   };
-}
-
-/** An entity as callers get it. */
-export function indexedEntity(key: string, document: EntityDocument): IndexedEntity {
-  const { id, type, name } = document;
-  return { key, id, type, name: name ?? id, document };
-}
-
-/** An empty query, or a wildcard by itself. */
-function isEverything(expression: Expression | undefined): boolean {
-  if (expression === undefined) return true;
-  if (expression.kind !== "term" || expression.field.name !== "any") return false;
-  return expression.pattern.text === "";
 }
 
 function finderOf(loaded: LoadedGeneration, filters: Filters): CandidateFinder {
@@ -152,7 +124,7 @@ function score(loaded: LoadedGeneration, { slots, scorer, scores, maxCount }: Sc
   for (const slot of fresh) {
     const entity = entities.get(slot);
     const ranking = entity && scorer.score(entity);
-    scores.set(slot, entity && ranking && { slot, entity, ranking });
+    scores.set(slot, entity && ranking && { entity, ranking });
   }
 }
 
@@ -160,32 +132,4 @@ function hitsOf(scores: ReadonlyMap<number, Scored | undefined>): Scored[] {
   const hits: Scored[] = [];
   for (const scored of scores.values()) if (scored) hits.push(scored);
   return hits.toSorted(byRank);
-}
-
-/** The better match first, then the shorter name, then the key. */
-function byRank(a: Scored, b: Scored): number {
-  return (
-    b.ranking.score - a.ranking.score ||
-    nameOf(a.entity).length - nameOf(b.entity).length ||
-    (a.entity.key < b.entity.key ? -1 : 1)
-  );
-}
-
-function nameOf({ document }: SearchableEntity): string {
-  return document.name ?? document.id;
-}
-
-function pageOf(page: readonly Scored[], { query, explain }: SearchRequest): SearchHit[] {
-  const highlighter = new Highlighter(query.expression);
-  return page.map(({ entity, ranking }) => {
-    const { score: points, tier, match } = ranking;
-    const hit: SearchHit = {
-      ...indexedEntity(entity.key, entity.document),
-      score: points,
-      tier,
-      match,
-      highlights: highlighter.highlights(entity, ranking),
-    };
-    return explain === true ? Object.assign(hit, { explanation: explanationOf(ranking) }) : hit;
-  });
 }

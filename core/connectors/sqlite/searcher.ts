@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { resolve } from "node:path";
 import { KonnError } from "../../base/errors.ts";
+import { indexedEntity } from "../../search/ranked_hits.ts";
 import {
   type FacetCount,
   type IndexedEntity,
@@ -13,7 +14,7 @@ import { facetOf } from "./facets.ts";
 import { hashOf } from "./generation_writer.ts";
 import { generationsOf, guarded, openForReading } from "./index_file.ts";
 import { LoadedGeneration } from "./loaded_generation.ts";
-import { indexedEntity, runSearch } from "./run_search.ts";
+import { runSearch } from "./run_search.ts";
 import { slotFilter } from "./slot_filter.ts";
 
 export interface SqliteSearcherOptions {
