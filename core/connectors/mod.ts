@@ -91,7 +91,7 @@ interface Connector {
 }
 
 /** What the settings say about an index that is searched. */
-export type SearcherOptions = Pick<ConnectorOptions, "openSearchUrl">;
+export type SearcherOptions = Pick<ConnectorOptions, "openSearchUrl" | "security">;
 
 const FILE: Connector = {
   source: async ({ name: path }, { readFormat: format, ...options }) => {
@@ -170,6 +170,12 @@ const OPENSEARCH: Connector = {
     const { createOpenSearchInspector } = await import("./opensearch/inspector.ts");
     const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
     return createOpenSearchInspector({ ...security.openSearch(), url, index: name });
+  },
+  searcher: async ({ scheme, name, hosts }, { openSearchUrl, security }) => {
+    refuseIndexName(name);
+    const { createOpenSearchSearcher } = await import("./opensearch/searcher.ts");
+    const url = openSearchAddress({ scheme, hosts }, openSearchUrl);
+    return createOpenSearchSearcher({ ...security.openSearch(), url, index: name });
   },
   diagnose: async ({ scheme, name, hosts }, { openSearchUrl, security }) => {
     refuseIndexName(name);
@@ -269,7 +275,7 @@ export async function createSearcher(url: string, options: SearcherOptions): Pro
   throw new KonnError(`Cannot search ${parsed.scheme}: konn does not search it itself`, {
     code: "CONNECTOR_NO_SEARCH",
     kind: "usage",
-    hint: "Searched indexes: sqlite:FILE.",
+    hint: "Searched indexes: opensearch:INDEX, sqlite:FILE.",
   });
 }
 

@@ -1,0 +1,188 @@
+import { KonnError, messageOf } from "../../base/errors.ts";
+import { pageOffset } from "../../search/page_cursor.ts";
+import { indexedEntity } from "../../search/ranked_hits.ts";
+import {
+  type FacetCount,
+  type IndexedEntity,
+  PAGE_MAX_SIZE,
+  type Searcher,
+  type SearchRequest,
+  type SearchResult,
+} from "../../search/searcher.ts";
+import { EVERYTHING, terms } from "./clauses.ts";
+import {
+  errorTypeOf,
+  OpenSearchClient,
+  type OpenSearchConnection,
+  recordOf,
+  unreachable,
+} from "./client.ts";
+import { IndexAdmin } from "./index_admin.ts";
+import { INDEX_FORMAT } from "./mapping.ts";
+import { PlaneNames } from "./plane_names.ts";
+import { rankAnswer } from "./rank_answer.ts";
+import { olderFormat } from "./refusals.ts";
+import { foundEntities, readAnswer, readFacet } from "./search_answer.ts";
+import { countedBy, searchBody } from "./search_request.ts";
+import { shownUrl } from "./security.ts";
+
+/**
+ * Candidates that are compared for the first pages, and for those further on: they are the same for
+ * all pages of either, so that no hit moves from one page to another.
+ */
+const WINDOWS = [
+  { hitsCount: 100, candidatesCount: 250 },
+  { hitsCount: Infinity, candidatesCount: 1_500 },
+] as const;
+const SEARCH_TIMEOUT_MS = 10_000;
+
+export interface OpenSearchSearcherOptions extends OpenSearchConnection {
+  /** The alias that everybody reads. */
+  readonly index: string;
+}
+
+/**
+ * Searches the index behind an alias, of which OpenSearch shows what is written within a second.
+ * OpenSearch finds candidates with one request, konn ranks them.
+ *
+ * Errors: `OPENSEARCH_UNREACHABLE`, `INDEX_NOT_FOUND`, `INDEX_NOT_OURS`, `INDEX_FORMAT_UNKNOWN`,
+ * `INDEX_FORMAT_OLD`, `SEARCH_FAILED`.
+ */
+export function createOpenSearchSearcher(options: OpenSearchSearcherOptions): Searcher {
+  return new OpenSearchSearcher(options);
+}
+
+class OpenSearchSearcher implements Searcher {
+  readonly label: string;
+  readonly #options: OpenSearchSearcherOptions;
+  readonly #planeNames = new PlaneNames();
+  #client: Promise<OpenSearchClient> | undefined;
+  #isKnown = false;
+
+  constructor(options: OpenSearchSearcherOptions) {
+    this.#options = options;
+    const url = URL.parse(options.url);
+    this.label = `${options.index} at ${url ? shownUrl(url) : "OpenSearch"}`;
+  }
+
+  async search(request: SearchRequest, signal?: AbortSignal): Promise<SearchResult> {
+    const offset = pageOffset(request);
+    const wantedCount = offset + request.size + 1;
+    const window = WINDOWS.find(({ hitsCount }) => wantedCount <= hitsCount) ?? WINDOWS[1];
+    const body = searchBody(request.query.expression, request, window.candidatesCount);
+    const result = rankAnswer(readAnswer(await this.#ask(body, signal)), request, offset);
+    const { types, controlPlanes } = result.facets;
+    const named = await this.#planeNames.named(controlPlanes, (query) => this.#ask(query, signal));
+    return { ...result, facets: { types, controlPlanes: named } };
+  }
+
+  async get(key: string, signal?: AbortSignal): Promise<IndexedEntity | undefined> {
+    const [found] = await this.#entities({ ids: { values: [key] } }, 1, signal);
+    return found;
+  }
+
+  async byIds(ids: readonly string[], signal?: AbortSignal): Promise<readonly IndexedEntity[]> {
+    const wanted = ids.slice(0, PAGE_MAX_SIZE);
+    if (wanted.length === 0) return [];
+    return await this.#entities(terms("id", wanted), BY_IDS_MAX_COUNT, signal);
+  }
+
+  async types(signal?: AbortSignal): Promise<readonly FacetCount[]> {
+    const body = { size: 0, aggs: { types: countedBy("type", EVERYTHING) } };
+    const { aggregations } = recordOf(await this.#ask(body, signal));
+    return readFacet(recordOf(aggregations)["types"]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    // One that could not be made has said so to whoever asked for it.
+    await (await client?.catch(() => undefined))?.close();
+  }
+
+  async #entities(query: object, size: number, signal?: AbortSignal): Promise<IndexedEntity[]> {
+    const body = { size, query: { bool: { filter: [query] } }, _source: { excludes: ["deleted"] } };
+    const found = foundEntities(await this.#ask(body, signal));
+    return found.map(({ key, document }) => indexedEntity(key, document));
+  }
+
+  /** Searches through the alias, whose filter hides what is deleted. */
+  async #ask(body: object, signal: AbortSignal = new AbortController().signal): Promise<unknown> {
+    signal.throwIfAborted();
+    const client = await this.#connect();
+    try {
+      if (!this.#isKnown) await this.#look(client, signal);
+      const { index } = this.#options;
+      const path = `/${encodeURIComponent(index)}/_search?allow_partial_search_results=false`;
+      const request = { method: "POST", path, body, timeoutMs: SEARCH_TIMEOUT_MS } as const;
+      const answer = await client.request(request, signal);
+      if (answer.status === 404) throw notFound(this.label, index);
+      const isWhole = answer.status === 200 && recordOf(answer.body)["timed_out"] !== true;
+      if (isWhole) return answer.body;
+      throw failed(this.label, answer);
+    } catch (error) {
+      // Whatever is wrong, the index may be another one when it is right again.
+      this.#isKnown = false;
+      signal.throwIfAborted();
+      throw error instanceof KonnError ? error : unreachable(client.url, messageOf(error));
+    }
+  }
+
+  async #connect(): Promise<OpenSearchClient> {
+    const client = (this.#client ??= OpenSearchClient.create(this.#options));
+    try {
+      return await client;
+    } catch (error) {
+      this.#client = undefined;
+      throw error;
+    }
+  }
+
+  /** Sees whether the alias stands for an index that can be searched. */
+  async #look(client: OpenSearchClient, signal: AbortSignal): Promise<void> {
+    const { index: alias } = this.#options;
+    await client.identify(signal);
+    const [found, ...others] = await new IndexAdmin(client, signal).find(alias);
+    if (!found) throw notFound(this.label, alias);
+    const isOurs = found.name !== alias && others.length === 0 && found.meta?.alias === alias;
+    if (!isOurs || !found.meta) throw notOurs(this.label);
+    const { konn: format } = found.meta;
+    if (format < INDEX_FORMAT) throw olderFormat(`search ${this.label}`, format);
+    if (format > INDEX_FORMAT) throw newerFormat(this.label, format);
+    this.#isKnown = true;
+  }
+}
+
+/** An id may stand for several entities, of several control planes. */
+const BY_IDS_MAX_COUNT = 500;
+
+function notFound(label: string, index: string): KonnError {
+  return new KonnError(`Cannot search ${label}: there is no such index`, {
+    code: "INDEX_NOT_FOUND",
+    mayPass: true,
+    hint: `Build it with \`konn sync --index ${index}\`, or name another one with --index.`,
+  });
+}
+
+function notOurs(label: string): KonnError {
+  return new KonnError(`Cannot search ${label}: it is no index that konn has made`, {
+    code: "INDEX_NOT_OURS",
+    hint: "Name another one with --index.",
+  });
+}
+
+function newerFormat(label: string, format: number): KonnError {
+  return new KonnError(`Cannot search ${label}: its index has format ${format}`, {
+    code: "INDEX_FORMAT_UNKNOWN",
+    hint: "Use the konn that made it, or another --index.",
+  });
+}
+
+function failed(label: string, { status, body }: { status: number; body: unknown }): KonnError {
+  const state = status === 200 ? "it took too long" : `OpenSearch answers ${status} ${errorTypeOf(body)}`;
+  return new KonnError(`Cannot search ${label}: ${state}`, {
+    code: "SEARCH_FAILED",
+    mayPass: status === 200 || status === 429 || status >= 500,
+    hint: "Look at the cluster's health: GET _cluster/health.",
+  });
+}
