@@ -91,7 +91,9 @@ interface Connector {
 }
 
 /** What the settings say about an index that is searched. */
-export type SearcherOptions = Pick<ConnectorOptions, "openSearchUrl" | "security">;
+export interface SearcherOptions extends Pick<ConnectorOptions, "openSearchUrl"> {
+  readonly security: Pick<ConnectionSecurity, "openSearch">;
+}
 
 const FILE: Connector = {
   source: async ({ name: path }, { readFormat: format, ...options }) => {

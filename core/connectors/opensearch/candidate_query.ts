@@ -38,17 +38,16 @@ const POINTS = {
   value: 940,
   id: 890,
   typed: 870,
+  url: 885,
   path: 865,
   prefix: 840,
   words: 700,
   pathPart: 640,
-  anywhere: 500,
   reference: 450,
   typo: 400,
   typedTypo: 380,
-  wordsTypo: 340,
   amongst: 320,
-  anywhereTypo: 260,
+  anywhere: 260,
   pathTypo: 240,
   inside: 200,
   letters: 60,
@@ -60,13 +59,15 @@ const REFERENCE_MIN_LENGTH = 8;
 /** Shorter words are not the beginning of a typo. */
 const PREFIX_TYPO_MIN_LENGTH = 4;
 /** Words of a query that may have typos. */
-const FUZZY_WORDS_MAX_COUNT = 8;
+const FUZZY_WORDS_MAX_COUNT = 6;
+/** Edits by which single words are found; a second one costs much, and trigrams find it as well. */
+const WORD_EDITS_MAX_COUNT = 1;
 /** Words of a query that are combined to names. */
 const COMBINED_WORDS_MAX_COUNT = 8;
 /** Below so many letters, what shares some of their trigrams is anything. */
 const LETTERS_MIN_LENGTH = 6;
 /** The share of trigrams that is left where so many edits are forgiven. */
-const LETTERS_SHARE = 0.45;
+const LETTERS_SHARE = 0.34;
 const PATH_SEGMENTS_MAX_COUNT = 12;
 
 /** What finds the entities that an expression may match, those that match best first. */
@@ -110,13 +111,12 @@ function isEveryThing({ field, pattern }: Term): boolean {
 function wordsClause(query: WordsQuery, effort: Effort): Clause {
   if (query.words.length === 0) return NOTHING;
   const strict = strictClauses(query);
-  return anyOf(effort === "strict" ? strict : [...strict, ...looseClauses(query)]);
+  if (effort === "loose") return anyOf([...strict, ...looseClauses(query)]);
+  return anyOf([...strict, ...anywhere(query, strictAnywhere)]);
 }
 
 function strictClauses(query: WordsQuery): readonly Clause[] {
   const { folded, squeezed, words, typed } = query;
-  const inName = words.map((word) => strictWord(word, "search.name"));
-  const isPath = isLongPath(query);
   return [
     worth(POINTS.name, terms("name.keyword", [folded])),
     worth(POINTS.joined, terms("search.joined", squeezed)),
@@ -125,33 +125,41 @@ function strictClauses(query: WordsQuery): readonly Clause[] {
     ),
     ...idClauses(query),
     ...typed.map(({ types, words: others }) =>
-      above(POINTS.typed, where(inNameAll(others, strictWord), typeClause(types))),
+      above(POINTS.typed, where(allOf(others.map(inName)), typeClause(types))),
     ),
     ...squeezed.map((text) => worth(POINTS.prefix, beginsWith("search.joined", text))),
     worth(POINTS.prefix, beginsWith("hosts.keyword", folded)),
-    above(POINTS.words, allOf(inName)),
-    ...(isPath ? [] : [above(POINTS.anywhere, anywhere(words, strictWord))]),
-    ...pathClauses(query, strictWord, [POINTS.path, POINTS.pathPart]),
+    above(POINTS.words, allOf(words.map(inName))),
+    ...pathClauses(query),
   ];
 }
 
+/** What else is looked for. It finds what was meant without typos once more, and says so. */
 function looseClauses(query: WordsQuery): readonly Clause[] {
-  const { squeezed, words, typed, editsMax } = query;
+  const { squeezed, words, editsMax } = query;
   const [text = ""] = squeezed;
-  const fuzzy = (word: QueryWord, field: WordField): Clause =>
-    words.indexOf(word) < FUZZY_WORDS_MAX_COUNT ? fuzzyWord(word, field) : strictWord(word, field);
+  const fuzzy = (word: QueryWord): Clause =>
+    words.indexOf(word) < FUZZY_WORDS_MAX_COUNT ? fuzzyAnywhere(word) : strictAnywhere(word);
   return [
     ...squeezed.map((own) => worth(POINTS.typo, near("search.joined", own, editsMax))),
-    ...typed.map(({ types, words: others }) =>
-      above(POINTS.typedTypo, where(inNameAll(others, fuzzy), typeClause(types))),
-    ),
-    above(POINTS.wordsTypo, inNameAll(words, fuzzy)),
+    ...typedTypoClauses(query),
     worth(POINTS.amongst, terms("search.joined", partsOf(query))),
-    ...(isLongPath(query) ? [] : [above(POINTS.anywhereTypo, anywhere(words, fuzzy))]),
-    ...pathClauses(query, fuzzy, [POINTS.pathTypo, POINTS.pathTypo]),
+    ...anywhere(query, fuzzy),
+    ...pathTypoClauses(query),
     above(POINTS.inside, holdsLetters("search.grams", text)),
     lettersClause(query),
   ];
+}
+
+/** A type is among the words of an entity as well, unless it goes by another name. */
+function typedTypoClauses({ words, typed }: WordsQuery): readonly Clause[] {
+  const others = typed.filter(({ types, words: left }) => {
+    const [name, ...more] = words.filter((word) => !left.includes(word));
+    return more.length > 0 || !synonymsOf(name?.text ?? "").some((form) => types.includes(form));
+  });
+  return others.map(({ types, words: left }) => {
+    return above(POINTS.typedTypo, where(allOf(left.map(fuzzyInName)), typeClause(types)));
+  });
 }
 
 /** Names of which the query has most letters, whatever separates them and however many edits. */
@@ -161,74 +169,102 @@ function lettersClause({ squeezed: [text = ""], editsMax }: WordsQuery): Clause 
   return above(POINTS.letters, sharesTrigrams("search.grams", text, minCount));
 }
 
-
 function idClauses({ id }: WordsQuery): readonly Clause[] {
   const last = id?.split("/").at(-1) ?? "";
   if (id === undefined || last.length < ID_MIN_LENGTH) return [];
   const own = worth(POINTS.id, idBeginsWith("id", last));
   if (last.length < REFERENCE_MIN_LENGTH) return [own];
-  const references = [idBeginsWith("parent", last), idBeginsWith("control_plane", last)];
+  const references = [beginsWith("parent", last), beginsWith("control_plane", last)];
   return [own, ...references.map((clause) => worth(POINTS.reference, clause))];
 }
 
-type WordField = "search.name" | "search.rest";
-type WordClause = (word: QueryWord, field: WordField) => Clause;
-
 /** The word itself over its other forms over what begins with it. */
-function strictWord({ text, digraph }: QueryWord, field: WordField): Clause {
-  const typed = digraph === undefined ? [text] : [text, digraph];
-  const spellings = typed.map((spelling) => spelling.slice(0, WORD_MAX_LENGTH));
-  const synonyms = spellings.flatMap((spelling) => synonymsOf(spelling));
+function inName(word: QueryWord): Clause {
+  const spellings = spellingsOf(word);
   return anyOf([
-    worth(4, terms(field, spellings)),
-    worth(3, terms(field, synonyms)),
-    ...spellings.map((spelling) => worth(2, beginsWith(field, spelling))),
+    worth(8, terms("search.name", spellings)),
+    worth(7, terms("search.name", spellings.flatMap(synonymsOf))),
+    ...spellings.map((spelling) => worth(6, beginsWith("search.name", spelling))),
   ]);
 }
 
-function fuzzyWord(word: QueryWord, field: WordField): Clause {
+function strictAnywhere(word: QueryWord): Clause {
+  const spellings = spellingsOf(word);
+  return anyOf([
+    inName(word),
+    worth(4, terms("search.rest", spellings.flatMap(synonymsOf))),
+    ...spellings.map((spelling) => worth(3, beginsWith("search.rest", spelling))),
+  ]);
+}
+
+/**
+ * Words from which a typo may have been made; of names also those that it may be the beginning of.
+ * Each `fuzzy` costs as much as all that is not, so there is one for each word and field.
+ */
+function fuzzyAnywhere(word: QueryWord): Clause {
   const { text, editsMax } = word;
-  const isBegun = field === "search.name" && text.length >= PREFIX_TYPO_MIN_LENGTH;
   return anyOf([
-    strictWord(word, field),
-    worth(1, near(field, text, editsMax)),
-    isBegun ? worth(0.5, near("search.name.begin", text, editsMax)) : NOTHING,
+    strictAnywhere(word),
+    nearName(word),
+    worth(0.5, near("search.rest", text, Math.min(editsMax, WORD_EDITS_MAX_COUNT))),
   ]);
 }
 
-function inNameAll(words: readonly QueryWord[], clauseOf: WordClause): Clause {
-  return allOf(words.map((word) => clauseOf(word, "search.name")));
+function fuzzyInName(word: QueryWord): Clause {
+  return anyOf([inName(word), nearName(word)]);
 }
 
-/** Each word in some field. */
-function anywhere(words: readonly QueryWord[], clauseOf: WordClause): Clause {
-  return allOf(words.map((word) => inAnyField(word, clauseOf)));
+function nearName({ text, editsMax }: QueryWord): Clause {
+  const isBegun = text.length >= PREFIX_TYPO_MIN_LENGTH;
+  const edits = Math.min(editsMax, WORD_EDITS_MAX_COUNT);
+  return worth(1, near(isBegun ? "search.name.begin" : "search.name", text, edits));
 }
 
-function inAnyField(word: QueryWord, clauseOf: WordClause): Clause {
-  return anyOf([clauseOf(word, "search.name"), clauseOf(word, "search.rest")]);
+function spellingsOf({ text, digraph }: QueryWord): readonly string[] {
+  const spellings = digraph === undefined ? [text] : [text, digraph];
+  return spellings.map((spelling) => spelling.slice(0, WORD_MAX_LENGTH));
+}
+
+type WordClause = (word: QueryWord) => Clause;
+
+/** Each word in some field. The words of a long path say little each: it has segments. */
+function anywhere(query: WordsQuery, clauseOf: WordClause): readonly Clause[] {
+  return isLongPath(query) ? [] : [above(POINTS.anywhere, allOf(query.words.map(clauseOf)))];
 }
 
 /**
  * Routes that a path may be of. A segment of a concrete path may be a parameter of the template, so
  * one of them may be missing.
  */
-function pathClauses(
-  { path }: WordsQuery,
-  clauseOf: WordClause,
-  [whole, part]: readonly [whole: number, part: number],
-): readonly Clause[] {
+function pathClauses(query: WordsQuery): readonly Clause[] {
+  const { path } = query;
   if (!path) return [];
-  const literals = path.path.segments.filter((segment) => !segment.includes(PARAMETER));
-  const segments = literals.slice(0, PATH_SEGMENTS_MAX_COUNT).map((segment) => {
-    return anywhere(wordsQuery(segment).words, clauseOf);
-  });
+  const segments = segmentClauses(query, strictAnywhere);
   const hostWords = path.hostLabels.flatMap((label) => wordsQuery(label).words);
   const host = hostWords.map(({ text }) => terms("search.rest", [text]));
-  const clauses = [above(whole, allOf(segments))];
-  if (host.length > 0) clauses.push(above(whole + 20, allOf([...segments, ...host])));
-  if (segments.length >= 2) clauses.push(above(part, someOf(segments, segments.length - 1)));
-  return segments.length === 0 ? [above(part, allOf(host))] : clauses;
+  if (segments.length === 0) return host.length === 0 ? [] : [above(POINTS.pathPart, allOf(host))];
+  return [
+    above(POINTS.path, allOf(segments)),
+    host.length === 0 ? NOTHING : above(POINTS.url, allOf([...segments, ...host])),
+    segments.length < 2 ? NOTHING : above(POINTS.pathPart, someOf(segments, segments.length - 1)),
+  ];
+}
+
+function pathTypoClauses(query: WordsQuery): readonly Clause[] {
+  let wordsCount = 0;
+  const segments = segmentClauses(query, (word) => {
+    wordsCount += 1;
+    return wordsCount <= FUZZY_WORDS_MAX_COUNT ? fuzzyAnywhere(word) : strictAnywhere(word);
+  });
+  if (segments.length === 0) return [];
+  return [above(POINTS.pathTypo, someOf(segments, Math.max(1, segments.length - 1)))];
+}
+
+function segmentClauses({ path }: WordsQuery, clauseOf: WordClause): readonly Clause[] {
+  const segments = path?.path.segments.filter((segment) => !segment.includes(PARAMETER)) ?? [];
+  return segments
+    .slice(0, PATH_SEGMENTS_MAX_COUNT)
+    .map((segment) => allOf(wordsQuery(segment).words.map(clauseOf)));
 }
 
 function typeClause(types: readonly string[]): Clause {

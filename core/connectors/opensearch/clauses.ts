@@ -10,6 +10,8 @@ export const NOTHING: Clause = { match_none: {} };
 /** Longer values are not looked for: an automaton of one would cost more than it finds. */
 const VALUE_MAX_LENGTH = 256;
 const FUZZY_MAX_LENGTH = 64;
+/** Words that one typo may stand for. Each is a clause, of which a query has at most 1,024. */
+const FUZZY_TERMS_MAX_COUNT = 25;
 /** What all trigrams of a value add. */
 const TRIGRAMS_POINTS = 40;
 
@@ -32,9 +34,11 @@ export function idBeginsWith(field: string, value: string): Clause {
 export function near(field: string, value: string, editsMax: number): Clause {
   if (value === "" || editsMax === 0) return NOTHING;
   const fuzziness = Math.min(editsMax, 2);
-  // Scored by nothing: without this each of the words that are near would be a clause.
-  const rewrite = "constant_score";
-  return { fuzzy: { [field]: { value: value.slice(0, FUZZY_MAX_LENGTH), fuzziness, rewrite } } };
+  // Not rewritten to a constant score: then each segment would build the automaton anew.
+  const expansions = { max_expansions: FUZZY_TERMS_MAX_COUNT };
+  return {
+    fuzzy: { [field]: { value: value.slice(0, FUZZY_MAX_LENGTH), fuzziness, ...expansions } },
+  };
 }
 
 /** So many of the value's trigrams; the share of them that is there is the score. */

@@ -116,7 +116,7 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
         trigrams: { type: "custom", tokenizer: "trigrams" },
       },
       filter: {
-        beginnings: { type: "edge_ngram", min_gram: 3, max_gram: 16 },
+        beginnings: { type: "edge_ngram", min_gram: 3, max_gram: 16, preserve_original: true },
       },
       // Names are joined by dots, dashes and underscores; the standard tokenizer keeps some of them.
       tokenizer: {

@@ -9,7 +9,10 @@ const KEPT_MAX_COUNT = 10_000;
 
 /** Names of control planes, which are entities of their own: looked up once in a while. */
 export class PlaneNames {
-  readonly #names = new Map<string, { readonly name: string | undefined; readonly endMs: number }>();
+  readonly #names = new Map<
+    string,
+    { readonly name: string | undefined; readonly endMs: number }
+  >();
 
   /** Counts of control planes with the names that the index holds of them. */
   async named(

@@ -26,9 +26,7 @@ export function searchBody(
 ): object {
   const { types, controlPlanes } = filters;
   const typeFilter = hasValues(types) ? terms("type", types.flatMap(typeSpellings)) : EVERYTHING;
-  const planeFilter = hasValues(controlPlanes)
-    ? terms("control_plane", controlPlanes)
-    : EVERYTHING;
+  const planeFilter = hasValues(controlPlanes) ? terms("control_plane", controlPlanes) : EVERYTHING;
   const passing = allOf([typeFilter, planeFilter]);
   const found = candidateQuery(expression, "loose");
   return {

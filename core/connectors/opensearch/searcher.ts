@@ -179,7 +179,8 @@ function newerFormat(label: string, format: number): KonnError {
 }
 
 function failed(label: string, { status, body }: { status: number; body: unknown }): KonnError {
-  const state = status === 200 ? "it took too long" : `OpenSearch answers ${status} ${errorTypeOf(body)}`;
+  const state =
+    status === 200 ? "it took too long" : `OpenSearch answers ${status} ${errorTypeOf(body)}`;
   return new KonnError(`Cannot search ${label}: ${state}`, {
     code: "SEARCH_FAILED",
     mayPass: status === 200 || status === 429 || status >= 500,

@@ -13,11 +13,11 @@ const META: IndexMeta = {
   source: { cluster: "k1", "topic id": "t1" },
 };
 
-test("indexMappings() knows every field of a document, what marks a tombstone, and no other", () => {
+test("indexMappings() knows every field of a document, what marks a tombstone, what it is found by, and no other", () => {
   const mappings: { dynamic?: unknown; properties?: object } = indexMappings(META);
   expect(mappings.dynamic).toBe("strict");
   expect(Object.keys(mappings.properties ?? {}).toSorted()).toEqual(
-    [...DOCUMENT_FIELDS, "deleted", "deleted_at"].toSorted(),
+    [...DOCUMENT_FIELDS, "deleted", "deleted_at", "search"].toSorted(),
   );
 });
 

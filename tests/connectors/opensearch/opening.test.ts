@@ -32,7 +32,7 @@ describe("open() makes", () => {
     expect(aliases[index]).toEqual({ filter: { term: { deleted: false } } });
     expect(mappings.dynamic).toBe("strict");
     expect(mappings._meta).toEqual({
-      konn: 1,
+      konn: INDEX_FORMAT,
       alias: index,
       source: { cluster: "k1", "topic id": "t1" },
     });

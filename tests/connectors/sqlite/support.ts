@@ -57,3 +57,42 @@ export function service(number: number, name: string, more: object = {}): Entity
   const id = `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
   return { type: "service", id, object: { id, name, ...more } };
 }
+
+/** Entities of every kind that a search tells apart. */
+export const SHOP: readonly Entity[] = [
+  service(1, "orders-api", { host: "orders.shop.example.com", tags: ["env:prod", "team:shop"] }),
+  service(2, "orders-api-v2", { host: "orders-v2.shop.example.com", tags: ["env:dev"] }),
+  service(3, "payments", { host: "pay.shop.example.com", tags: ["env:prod"] }),
+  { ...service(4, "ledger", { tags: ["env:prod"] }), plane: OTHER_PLANE },
+  {
+    type: "route",
+    id: "aaaaaaaa-0000-4000-8000-000000000001",
+    object: {
+      name: "get-order",
+      paths: ["/v1/orders/{id}"],
+      methods: ["GET"],
+      service: { id: "00000000-0000-4000-8000-000000000001" },
+    },
+  },
+  {
+    type: "cluster",
+    id: PLANE,
+    plane: "_global",
+    object: { id: PLANE, name: "production plane" },
+  },
+  {
+    type: "node",
+    id: "bbbbbbbb-0000-4000-8000-000000000001",
+    object: { hostname: "kong-dp-7f9c", labels: { region: "eu-central-1" }, version: "3.5.0" },
+  },
+  {
+    type: "sni",
+    id: "cccccccc-0000-4000-8000-000000000001",
+    object: { name: "*.shop.example.com" },
+  },
+];
+
+/** What means something to SQL, to FTS5, to the query language, or to a terminal. */
+export const HOSTILE_PIECES =
+  `' " ;-- DROP TABLE NEAR( ) name: rest: * ^ {name} : AND OR NOT [ \\ orders type:service
+  \u0000 \u202e İ ﷺ "orders" -- + {kind}`.split(/ +|\n/);
