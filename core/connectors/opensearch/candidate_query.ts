@@ -141,7 +141,7 @@ function looseClauses(query: WordsQuery): readonly Clause[] {
   const fuzzy = (word: QueryWord): Clause =>
     words.indexOf(word) < FUZZY_WORDS_MAX_COUNT ? fuzzyAnywhere(word) : strictAnywhere(word);
   return [
-    ...squeezed.map((own) => worth(POINTS.typo, near("search.joined", own, editsMax))),
+    ...squeezed.map((own) => worth(POINTS.typo, near("search.joined.begin", own, editsMax))),
     ...typedTypoClauses(query),
     worth(POINTS.amongst, terms("search.joined", partsOf(query))),
     ...anywhere(query, fuzzy),

@@ -75,7 +75,11 @@ const SEARCH_PROPERTIES = {
     fields: { begin: { ...FOUND_BY, analyzer: "beginnings", search_analyzer: "spaced" } },
   },
   rest: { ...FOUND_BY, analyzer: "spaced" },
-  joined: { type: "keyword", doc_values: false },
+  joined: {
+    type: "keyword",
+    doc_values: false,
+    fields: { begin: { ...FOUND_BY, analyzer: "joined_beginnings", search_analyzer: "spaced" } },
+  },
   /** How many letters in a row are shared is what typos are ordered by. */
   grams: { ...FOUND_BY, analyzer: "trigrams", similarity: "boolean" },
   length: { type: "short", index: false },
@@ -113,9 +117,16 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
         // konn has folded and cut these already.
         spaced: { type: "custom", tokenizer: "whitespace" },
         beginnings: { type: "custom", tokenizer: "whitespace", filter: ["beginnings"] },
+        joined_beginnings: { type: "custom", tokenizer: "keyword", filter: ["joined_beginnings"] },
         trigrams: { type: "custom", tokenizer: "trigrams" },
       },
       filter: {
+        joined_beginnings: {
+          type: "edge_ngram",
+          min_gram: 5,
+          max_gram: 20,
+          preserve_original: true,
+        },
         beginnings: { type: "edge_ngram", min_gram: 3, max_gram: 16, preserve_original: true },
       },
       // Names are joined by dots, dashes and underscores; the standard tokenizer keeps some of them.
