@@ -1,6 +1,8 @@
 import type { SearchHit, SearchResult } from "../core/search/mod.ts";
+import { OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
 import { openSearcher } from "./cli/open_searcher.ts";
+import { searchSecurity } from "./cli/security.ts";
 
 const DEFAULT_LIMIT = 10;
 
@@ -15,7 +17,15 @@ export const command = declareCommand({
       isRepeated: true,
     },
   ],
-  settings: ["type", "control-plane", "limit", "explain", "index", "opensearch-url"],
+  settings: [
+    "type",
+    "control-plane",
+    "limit",
+    "explain",
+    "index",
+    "opensearch-url",
+    ...OPENSEARCH_SECURITY_SETTINGS,
+  ],
   examples: [
     { description: "Typos are forgiven", command: "konn search paymnets" },
     { description: "Services only", command: "konn search orders api --type service" },
@@ -39,6 +49,7 @@ export const command = declareCommand({
       index: given.has("index") || settings.index !== "cdc" ? settings.index : undefined,
       stateDir: settings["state-dir"],
       openSearchUrl: settings["opensearch-url"],
+      security: searchSecurity(settings),
       log: terminal.log,
     });
     const request = {

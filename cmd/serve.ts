@@ -1,8 +1,10 @@
 import { KonnError } from "../core/base/errors.ts";
 import type { Logger } from "../core/observe/observer.ts";
 import type { Searcher } from "../core/search/mod.ts";
+import { OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
 import { openSearcher } from "./cli/open_searcher.ts";
+import { searchSecurity } from "./cli/security.ts";
 import { untilAborted } from "./cli/until_aborted.ts";
 
 /** The port is that of `konn try`. Nobody but this machine reaches it. */
@@ -11,7 +13,15 @@ const DEFAULT_LISTEN = { hostname: "127.0.0.1", port: 7_700 };
 export const command = declareCommand({
   name: "serve",
   description: "Serve the search bar and its HTTP API",
-  settings: ["listen", "index", "opensearch-url", "control-plane", "token-file", "allow-host"],
+  settings: [
+    "listen",
+    "index",
+    "opensearch-url",
+    "control-plane",
+    "token-file",
+    "allow-host",
+    ...OPENSEARCH_SECURITY_SETTINGS,
+  ],
   examples: [
     { description: "On http://127.0.0.1:7700", command: "konn serve" },
     {
@@ -34,6 +44,7 @@ export const command = declareCommand({
       index: given.has("index") || settings.index !== "cdc" ? settings.index : undefined,
       stateDir: settings["state-dir"],
       openSearchUrl: settings["opensearch-url"],
+      security: searchSecurity(settings),
       log: terminal.log,
     });
     await warnOfMissingIndex(searcher, terminal.log);

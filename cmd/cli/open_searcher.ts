@@ -29,6 +29,8 @@ export async function openSearcher(options: OpenSearcherOptions): Promise<Search
   const { index, stateDir, log } = options;
   if (index !== undefined) return await createSearcher(indexUrl(index), options);
   const found = await findDefault(options).catch((error: unknown) => {
+    // One that is there and cannot be searched, as of an older format, is not passed over.
+    if (!isMissing(error)) throw error;
     if (!existsSync(tryIndexPath(stateDir))) throw withoutAnyIndex(error);
     return createSearcher(tryIndexUrl(stateDir), options);
   });
@@ -58,8 +60,12 @@ async function findDefault(options: OpenSearcherOptions): Promise<Searcher> {
   }
 }
 
-function withoutAnyIndex(error: unknown): unknown {
-  if (!(error instanceof KonnError)) return error;
+/** Not there, or nobody who says so in time. */
+function isMissing(error: unknown): boolean {
+  return !(error instanceof KonnError) || error.mayPass || error.code === "OPENSEARCH_UNSUPPORTED";
+}
+
+function withoutAnyIndex(error: unknown): KonnError {
   return new KonnError("Cannot search: there is no index here, and none at OpenSearch", {
     code: "INDEX_NOT_FOUND",
     cause: error,

@@ -30,6 +30,13 @@ export function connectionSecurity(
   };
 }
 
+/** How to enter OpenSearch, from the settings of a command that meets no Kafka. */
+export function searchSecurity(
+  settings: OpenSearchSecuritySettings,
+): Pick<ConnectionSecurity, "openSearch"> {
+  return { openSearch: once(() => openSearchSecurity(settings)) };
+}
+
 /** For a command that reaches no service. */
 export function noSecurity(): ConnectionSecurity {
   return { kafka: () => ({}), openSearch: () => ({}) };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
-import { konn, resultOf, SAMPLE, spawnKonn } from "./konn.ts";
+import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn } from "./konn.ts";
 
 describe("konn search", () => {
   test("finds what konn pipe has put into an index file, as JSON where nobody looks on", async () => {
@@ -49,8 +49,39 @@ describe("konn search", () => {
     const wrong = await konn(["search", "type:service", "AND"], { cwd });
     expect(wrong.exitCode).toBe(2);
     expect(wrong.stderr).toContain("a word or a selector behind AND");
-    const missing = await konn(["search", "orders"], { cwd });
+    const environment = { KONN_OPENSEARCH_URL: "http://127.0.0.1:1" };
+    const missing = await konn(["search", "orders"], { cwd, environment });
     expect(missing.exitCode).toBe(3);
     expect(missing.stderr).toContain("INDEX_NOT_FOUND");
+  });
+
+  test("takes the folder's own index where there is no other, and says so", async () => {
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    const own = "sqlite:.konn/try/index.sqlite";
+    expect((await konn(["pipe", "--from", SAMPLE, "--to", own], { cwd })).exitCode).toBe(0);
+    const environment = { KONN_OPENSEARCH_URL: "http://127.0.0.1:1" };
+    const found = await konn(["search", "aws"], { cwd, environment });
+    expect(found.exitCode).toBe(0);
+    expect(JSON.parse(found.stdout)).toMatchObject({ index: own });
+    expect(found.stderr).toContain(`Searching ${own}`);
+  });
+
+  test("takes an index of OpenSearch by its name", async () => {
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    const environment = await serviceEnvironment();
+    const index = `search-${crypto.randomUUID()}`;
+    const to = `opensearch:${index}`;
+    const piped = await konn(["pipe", "--from", SAMPLE, "--to", to], { cwd, environment });
+    expect(piped.exitCode).toBe(0);
+    const url = environment["KONN_OPENSEARCH_URL"];
+    await fetch(`${url}/${index}/_refresh`, { method: "POST" });
+    const args = ["search", "genral", "aws", "--type", "vault", "--index", index];
+    const found = await konn(args, { cwd, environment });
+    expect(found.exitCode).toBe(0);
+    const { hits, index: searched } = JSON.parse(found.stdout);
+    expect(searched).toBe(`${index} at ${url}`);
+    expect(hits[0]).toMatchObject({ type: "vault", name: "aws" });
   });
 });

@@ -49,7 +49,6 @@ const POINTS = {
   amongst: 320,
   anywhere: 260,
   pathTypo: 240,
-  inside: 200,
   letters: 60,
 } as const;
 
@@ -67,7 +66,7 @@ const COMBINED_WORDS_MAX_COUNT = 8;
 /** Below so many letters, what shares some of their trigrams is anything. */
 const LETTERS_MIN_LENGTH = 6;
 /** The share of trigrams that is left where so many edits are forgiven. */
-const LETTERS_SHARE = 0.34;
+const LETTERS_SHARE = 0.45;
 const PATH_SEGMENTS_MAX_COUNT = 12;
 
 /** What finds the entities that an expression may match, those that match best first. */
@@ -137,7 +136,6 @@ function strictClauses(query: WordsQuery): readonly Clause[] {
 /** What else is looked for. It finds what was meant without typos once more, and says so. */
 function looseClauses(query: WordsQuery): readonly Clause[] {
   const { squeezed, words, editsMax } = query;
-  const [text = ""] = squeezed;
   const fuzzy = (word: QueryWord): Clause =>
     words.indexOf(word) < FUZZY_WORDS_MAX_COUNT ? fuzzyAnywhere(word) : strictAnywhere(word);
   return [
@@ -146,7 +144,6 @@ function looseClauses(query: WordsQuery): readonly Clause[] {
     worth(POINTS.amongst, terms("search.joined", partsOf(query))),
     ...anywhere(query, fuzzy),
     ...pathTypoClauses(query),
-    above(POINTS.inside, holdsLetters("search.grams", text)),
     lettersClause(query),
   ];
 }
@@ -162,9 +159,13 @@ function typedTypoClauses({ words, typed }: WordsQuery): readonly Clause[] {
   });
 }
 
-/** Names of which the query has most letters, whatever separates them and however many edits. */
+/**
+ * Names, hosts and paths that hold the query, whatever separates their letters; where edits are
+ * forgiven, also those that have many of its letters.
+ */
 function lettersClause({ squeezed: [text = ""], editsMax }: WordsQuery): Clause {
-  if (text.length < LETTERS_MIN_LENGTH || editsMax === 0) return NOTHING;
+  const isFuzzy = text.length >= LETTERS_MIN_LENGTH && editsMax > 0;
+  if (!isFuzzy) return above(POINTS.letters, holdsLetters("search.grams", text));
   const minCount = Math.max(2, Math.ceil(trigramsCount(text) * LETTERS_SHARE));
   return above(POINTS.letters, sharesTrigrams("search.grams", text, minCount));
 }

@@ -31,7 +31,7 @@ import { shownUrl } from "./security.ts";
  * all pages of either, so that no hit moves from one page to another.
  */
 const WINDOWS = [
-  { hitsCount: 100, candidatesCount: 250 },
+  { hitsCount: 100, candidatesCount: 200 },
   { hitsCount: Infinity, candidatesCount: 1_500 },
 ] as const;
 const SEARCH_TIMEOUT_MS = 10_000;
@@ -83,7 +83,6 @@ class OpenSearchSearcher implements Searcher {
 
   async byIds(ids: readonly string[], signal?: AbortSignal): Promise<readonly IndexedEntity[]> {
     const wanted = ids.slice(0, PAGE_MAX_SIZE);
-    if (wanted.length === 0) return [];
     return await this.#entities(terms("id", wanted), BY_IDS_MAX_COUNT, signal);
   }
 

@@ -1,6 +1,6 @@
 import { WORD_MAX_LENGTH } from "../../search/entity_words.ts";
 import { foldText, squeeze } from "../../search/fold.ts";
-import { attributeMember } from "../../search/match_term.ts";
+import { memberOfAttribute } from "../../search/match_term.ts";
 import type { Pattern, Term } from "../../search/query.ts";
 import { typeSpellings } from "../../search/type_names.ts";
 import { splitWords } from "../../search/words.ts";
@@ -127,7 +127,7 @@ function members(
 }
 
 function attributeClause(key: string, pattern: Pattern): Clause {
-  const member = attributeMember(key);
+  const member = memberOfAttribute(key);
   return (Object.hasOwn(MEMBERS, member) ? MEMBERS[member]?.(pattern) : undefined) ?? NOTHING;
 }
 

@@ -1,5 +1,6 @@
 import type { EntityDocument } from "../../search/searcher.ts";
 import { entityWords } from "../../search/entity_words.ts";
+import { foldText } from "../../search/fold.ts";
 import { canonicalType, typeSpellings } from "../../search/type_names.ts";
 
 /** What of an entity is found by words, as the columns of the full-text table take it. */
