@@ -72,18 +72,11 @@ const PATH_SEGMENTS_MAX_COUNT = 12;
 /** What finds the entities that an expression may match, those that match best first. */
 export function candidateQuery(expression: Expression | undefined, effort: Effort): Clause {
   if (expression === undefined) return EVERYTHING;
-  switch (expression.kind) {
-    case "words":
-      return wordsClause(wordsQuery(expression.text), effort);
-    case "term":
-      return termClause(expression);
-    case "not":
-      return notClause(expression.part);
-    case "any":
-      return anyOf(expression.parts.map((part) => candidateQuery(part, effort)));
-    case "all":
-      return allOf(expression.parts.map((part) => candidateQuery(part, effort)));
-  }
+  if (expression.kind === "words") return wordsClause(wordsQuery(expression.text), effort);
+  if (expression.kind === "term") return termClause(expression);
+  if (expression.kind === "not") return notClause(expression.part);
+  const parts = expression.parts.map((part) => candidateQuery(part, effort));
+  return expression.kind === "any" ? anyOf(parts) : allOf(parts);
 }
 
 /** Whether the query of an expression finds exactly what matches. */

@@ -29,22 +29,15 @@ const ANYWHERE = ["search.name", "search.rest"] as const;
 
 /** What finds the entities that a term may mean: all of these, and perhaps some more. */
 export function termClause({ field, pattern }: Term): Clause {
-  switch (field.name) {
-    case "type":
-      return typeClause(pattern);
-    case "id":
-      return idClause("id", pattern);
-    case "name":
-      return pattern.text === "" ? EVERYTHING : anyOf(nameClauses(pattern));
-    case "any":
-      return anyClause(pattern);
-    case "label":
-      return allOf([wordsClause(wholeWords(field.key), REST), valueClause(pattern, REST)]);
-    case "description":
-      return wordsClause(openWords(pattern), REST);
-    case "attribute":
-      return attributeClause(field.key, pattern);
+  if (field.name === "type") return typeClause(pattern);
+  if (field.name === "id") return idClause("id", pattern);
+  if (field.name === "any") return anyClause(pattern);
+  if (field.name === "attribute") return attributeClause(field.key, pattern);
+  if (field.name === "description") return wordsClause(openWords(pattern), REST);
+  if (field.name === "label") {
+    return allOf([wordsClause(wholeWords(field.key), REST), valueClause(pattern, REST)]);
   }
+  return pattern.text === "" ? EVERYTHING : anyOf(nameClauses(pattern));
 }
 
 function typeClause({ text, isOpenAtStart, isOpenAtEnd }: Pattern): Clause {
