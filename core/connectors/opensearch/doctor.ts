@@ -173,7 +173,11 @@ async function mappingFinding(
   signal: AbortSignal,
 ): Promise<Finding> {
   if (!meta || meta.konn !== INDEX_FORMAT) {
-    return passed("mapping", `${name} has the format of another konn, ${meta?.konn ?? "none"}`);
+    return failed(
+      "mapping",
+      `${name} has the format of another konn, ${meta?.konn ?? "none"}`,
+      "Build the index anew: konn sync --from-beginning.",
+    );
   }
   const path = `/${encodeURIComponent(name)}/_mapping`;
   const { mappings } = recordOf(recordOf(await get(client, path, signal))[name]);
