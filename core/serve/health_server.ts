@@ -1,11 +1,7 @@
-import { KonnError, messageOf } from "../base/errors.ts";
 import type { RunMeter } from "../observe/run_meter.ts";
+import { listenOn } from "./listen.ts";
 import { Readiness } from "./readiness.ts";
 import { RunMetrics } from "./run_metrics.ts";
-
-/** Nobody has to send us a body, or to keep a connection for long. */
-const IDLE_TIMEOUT_SECONDS = 30;
-const MAX_BODY_BYTES = 1_024;
 
 export interface HealthServerOptions {
   readonly hostname: string;
@@ -42,7 +38,7 @@ export function startHealthServer(options: HealthServerOptions): HealthServer {
         headers: { ...HEADERS, "content-type": metrics.contentType },
       }),
   };
-  const server = listen(options, async (request) => {
+  const server = listenOn(options, async (request) => {
     const { pathname } = new URL(request.url);
     const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
     if (route === undefined) return failure(404, `There are ${Object.keys(routes).join(", ")}.`);
@@ -72,28 +68,6 @@ function meterOf(readiness: Readiness, metrics: RunMetrics): RunMeter {
     checkpointed: () => metrics.checkpointed(),
     reach: (part, problem) => readiness.reach(part, problem),
   };
-}
-
-function listen(
-  { hostname, port }: HealthServerOptions,
-  fetch: (request: Request) => Promise<Response>,
-) {
-  try {
-    return Bun.serve({
-      hostname,
-      port,
-      fetch,
-      development: false,
-      idleTimeout: IDLE_TIMEOUT_SECONDS,
-      maxRequestBodySize: MAX_BODY_BYTES,
-    });
-  } catch (cause) {
-    throw new KonnError(`Cannot listen on ${hostname}:${port}: ${messageOf(cause)}`, {
-      code: "LISTEN_FAILED",
-      cause,
-      hint: "Name another address with --listen HOST:PORT; port 0 takes any that is free.",
-    });
-  }
 }
 
 const HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;

@@ -1,6 +1,7 @@
 import { sleep } from "../base/backoff.ts";
-import { KonnError, messageOf } from "../base/errors.ts";
+import { KonnError } from "../base/errors.ts";
 import { allowedHosts, type ListenAddress } from "./allowed_hosts.ts";
+import { listenOn } from "./listen.ts";
 import { createHandler, type HandlerOptions } from "./handler.ts";
 
 export interface ServerOptions extends Omit<HandlerOptions, "hosts"> {
@@ -18,10 +19,6 @@ export interface RunningServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Seconds after which a silent connection is closed. */
-const IDLE_TIMEOUT_SECONDS = 30;
-/** No request of ours has a body. */
-const REQUEST_BODY_MAX_BYTES = 1_024;
 /** How long answers that are under way may take when the server stops. */
 const GRACE_MS = 500;
 const PORT_MAX = 65_535;
@@ -33,21 +30,14 @@ const PORT_MAX = 65_535;
  */
 export function startServer(options: ServerOptions): RunningServer {
   const { listen, portsCount = 1, names } = options;
-  let failure: unknown;
-  for (let offset = 0; offset < portsCount && listen.port + offset <= PORT_MAX; offset += 1) {
-    const address = { ...listen, port: listen.port + offset };
+  const lastPort = Math.min(listen.port + portsCount - 1, PORT_MAX);
+  for (let { port } = listen; ; port += 1) {
     try {
-      return runningServer(options, address, names);
+      return runningServer(options, { ...listen, port }, names);
     } catch (error) {
-      failure = error;
-      if (!isTaken(error)) break;
+      if (!isTaken(error) || port >= lastPort) throw error;
     }
   }
-  throw new KonnError(`Cannot listen on ${listen.hostname}:${listen.port}: ${messageOf(failure)}`, {
-    code: "LISTEN_FAILED",
-    cause: failure,
-    hint: "Choose another port, or stop what listens there.",
-  });
 }
 
 function runningServer(
@@ -56,16 +46,7 @@ function runningServer(
   names: readonly string[] | undefined,
 ): RunningServer {
   let handle = createHandler({ ...options, hosts: new Set() });
-  const server = Bun.serve({
-    hostname: listen.hostname,
-    port: listen.port,
-    development: false,
-    // Outside of development Bun would share the port with whoever listens on it already.
-    reusePort: false,
-    idleTimeout: IDLE_TIMEOUT_SECONDS,
-    maxRequestBodySize: REQUEST_BODY_MAX_BYTES,
-    fetch: (request, self) => handle(request, { address: self.requestIP(request)?.address ?? "" }),
-  });
+  const server = listenOn(listen, (request, client) => handle(request, client));
   // Port 0 is any free one, which is known only now.
   const port = server.port ?? listen.port;
   const hosts = allowedHosts({ ...listen, port }, names);
@@ -82,7 +63,8 @@ function runningServer(
 }
 
 function isTaken(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+  const cause = error instanceof KonnError ? error.cause : undefined;
+  return cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
 }
 
 /** A wildcard is nothing that a browser can open. */

@@ -117,6 +117,13 @@ describe("startHealthServer()", () => {
     }
   });
 
+  test("shares its address with no other one", async () => {
+    await using first = start();
+    const port = Number(new URL(first.url).port);
+    const second = { hostname: "127.0.0.1", port, maxLagMs: 60_000, unit: "events" } as const;
+    expect(thrownBy(() => startHealthServer(second)).code).toBe("LISTEN_FAILED");
+  });
+
   test("says that an address is taken", async () => {
     // Not by a server of Bun's: in a test, a second one of the same address takes its place.
     const other = createServer().listen(0, "127.0.0.1");
