@@ -54,6 +54,8 @@ const SCHEME = /^[a-z][a-z+.-]*:\/\//iu;
 const METHODS = new Set("get head post put patch delete options trace connect".split(" "));
 const ID = /^[0-9a-z][0-9a-z_-]{3,}$/u;
 const WORDS_MAX_COUNT = 16;
+/** Words of a query that are combined to names. */
+const COMBINED_WORDS_MAX_COUNT = 8;
 
 /** Prepares plain words of a query. */
 export function wordsQuery(text: string): WordsQuery {
@@ -126,4 +128,21 @@ function pathQuery(folded: string): PathQuery | undefined {
 function idOf(folded: string): string | undefined {
   const id = folded.startsWith("c/") ? folded : folded.replace(/^\{|\}$/gu, "");
   return ID.test(id) || folded.startsWith("c/") ? id : undefined;
+}
+
+/** Whether the query is a path whose words say little each: it is looked for by its segments. */
+export function isLongPath({ path }: WordsQuery): boolean {
+  return path !== undefined && (path.hostLabels.length > 0 || path.path.segments.length > 1);
+}
+
+/** Names that the query may hold beside words that nothing has: each run of its words. */
+export function partsOf({ words }: WordsQuery): readonly string[] {
+  const texts = words.slice(0, COMBINED_WORDS_MAX_COUNT).map(({ text }) => text);
+  const parts: string[] = [];
+  for (let start = 0; start < texts.length; start += 1) {
+    for (let end = start + 1; end <= texts.length; end += 1) {
+      if (end - start < words.length) parts.push(texts.slice(start, end).join(""));
+    }
+  }
+  return parts;
 }

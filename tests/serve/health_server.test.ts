@@ -125,7 +125,7 @@ describe("startHealthServer()", () => {
   });
 
   test("says that an address is taken", async () => {
-    // Not by a server of Bun's: in a test, a second one of the same address takes its place.
+    // By something that is not konn.
     const other = createServer().listen(0, "127.0.0.1");
     await once(other, "listening");
     const address = other.address();

@@ -3,7 +3,13 @@ import { PARAMETER } from "../../search/paths.ts";
 import type { Expression, Term } from "../../search/query.ts";
 import { synonymsOf } from "../../search/synonyms.ts";
 import { typeSpellings } from "../../search/type_names.ts";
-import { type QueryWord, type WordsQuery, wordsQuery } from "../../search/words_query.ts";
+import {
+  isLongPath,
+  partsOf,
+  type QueryWord,
+  type WordsQuery,
+  wordsQuery,
+} from "../../search/words_query.ts";
 import {
   above,
   allOf,
@@ -61,8 +67,6 @@ const PREFIX_TYPO_MIN_LENGTH = 4;
 const FUZZY_WORDS_MAX_COUNT = 6;
 /** Edits by which single words are found; a second one costs much, and trigrams find it as well. */
 const WORD_EDITS_MAX_COUNT = 1;
-/** Words of a query that are combined to names. */
-const COMBINED_WORDS_MAX_COUNT = 8;
 /** Below so many letters, what shares some of their trigrams is anything. */
 const LETTERS_MIN_LENGTH = 6;
 /** The share of trigrams that is left where so many edits are forgiven. */
@@ -263,21 +267,4 @@ function segmentClauses({ path }: WordsQuery, clauseOf: WordClause): readonly Cl
 
 function typeClause(types: readonly string[]): Clause {
   return terms("type", types.flatMap(typeSpellings));
-}
-
-/** A path whose words say little each: it is looked for by its segments. */
-function isLongPath({ path }: WordsQuery): boolean {
-  return path !== undefined && (path.hostLabels.length > 0 || path.path.segments.length > 1);
-}
-
-/** Names that the query may hold beside words that nothing has: each run of its words. */
-function partsOf({ words }: WordsQuery): readonly string[] {
-  const texts = words.slice(0, COMBINED_WORDS_MAX_COUNT).map(({ text }) => text);
-  const parts: string[] = [];
-  for (let start = 0; start < texts.length; start += 1) {
-    for (let end = start + 1; end <= texts.length; end += 1) {
-      if (end - start < words.length) parts.push(texts.slice(start, end).join(""));
-    }
-  }
-  return parts;
 }

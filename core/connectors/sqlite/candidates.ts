@@ -4,7 +4,13 @@ import { typeSpellings } from "../../search/type_names.ts";
 import { foldText, squeeze } from "../../search/fold.ts";
 import { memberOfAttribute } from "../../search/match_term.ts";
 import { PARAMETER } from "../../search/paths.ts";
-import { type QueryWord, type WordsQuery, wordsQuery } from "../../search/words_query.ts";
+import {
+  isLongPath,
+  partsOf,
+  type QueryWord,
+  type WordsQuery,
+  wordsQuery,
+} from "../../search/words_query.ts";
 import type { Catalog, SlotFilter } from "./catalog.ts";
 import { parentMark, typeMark } from "./indexed_words.ts";
 import {
@@ -40,8 +46,6 @@ const PATHS_ENOUGH_COUNT = 50;
 const FIRST_COUNT = 100;
 const NAME_AND_REST: readonly Column[] = ["name", "rest"];
 const INSIDE_MIN_LENGTH = 3;
-/** Words of a query that are combined to names. */
-const COMBINED_WORDS_MAX_COUNT = 8;
 
 /** Finds the entities that an expression may match. */
 export class CandidateFinder {
@@ -338,11 +342,6 @@ export function typeCondition(types: readonly string[]): MatchExpression | undef
   return anyWord([...new Set(marks)], undefined, ["kind"]);
 }
 
-/** A path whose words say little each: it is looked for by its segments. */
-function isLongPath({ path }: WordsQuery): boolean {
-  return path !== undefined && (path.hostLabels.length > 0 || path.path.segments.length > 1);
-}
-
 function wordCondition(
   { words, prefix }: Meanings,
   columns: readonly Column[],
@@ -359,16 +358,4 @@ function columnsOf({ name }: TermField): readonly Column[] | undefined {
   if (name === "name") return ["name"];
   if (name === "label" || name === "description") return ["rest"];
   return name === "any" ? NAME_AND_REST : undefined;
-}
-
-/** Names that the query may hold beside words that nothing has: each run of its words. */
-function partsOf({ words }: WordsQuery): readonly string[] {
-  const texts = words.slice(0, COMBINED_WORDS_MAX_COUNT).map(({ text }) => text);
-  const parts: string[] = [];
-  for (let start = 0; start < texts.length; start += 1) {
-    for (let end = start + 1; end <= texts.length; end += 1) {
-      if (end - start < words.length) parts.push(texts.slice(start, end).join(""));
-    }
-  }
-  return parts;
 }

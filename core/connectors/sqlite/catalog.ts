@@ -8,6 +8,7 @@ import {
 } from "./catalog_delta.ts";
 import { bits, bytes, Column, numbers } from "./growable.ts";
 import { nearness, sharesPair } from "./letter_distance.ts";
+import { hasMoreBits, maskOfLetters } from "./letter_mask.ts";
 
 /** Beginnings of a name that have a mask of their own: the shorter, the fewer letters occur in it. */
 const HEAD_LENGTHS = [8, 12, 16, 22] as const;
@@ -183,7 +184,7 @@ export class Catalog {
     { editsMax, filter }: { readonly editsMax: number; readonly filter: SlotFilter },
   ): NearNames {
     const typed = lettersOf(squeezed);
-    const mask = maskOf(typed, 0, typed.length);
+    const mask = maskOfLetters(typed, 0, typed.length);
     const whole: number[][] = [[], [], [], []];
     const beginnings: number[][] = [[], [], [], []];
     const [starts, lengths, letters] = [
@@ -312,9 +313,9 @@ export class Catalog {
     this.#starts.push(this.#letters.length);
     this.#lengths.push(end - start);
     this.#slots.push(this.#ids.length - 1);
-    this.#masks.push(maskOf(names, start, end));
+    this.#masks.push(maskOfLetters(names, start, end));
     for (const { length, masks } of this.#headMasks) {
-      masks.push(maskOf(names, start, Math.min(end, start + length)));
+      masks.push(maskOfLetters(names, start, Math.min(end, start + length)));
     }
     this.#firstLetters.push(firstLettersOf(names, start, end));
     this.#hashes.push(hashOf(names, start, end));
@@ -356,13 +357,6 @@ function lettersOf(squeezed: string): Uint8Array {
   return Uint8Array.from({ length }, (_, at) => letterCode(squeezed.charCodeAt(at)));
 }
 
-/** A bit for each letter that occurs: what a text lacks shows without comparing it. */
-function maskOf(letters: Uint8Array, start: number, end: number): number {
-  let mask = 0;
-  for (let at = start; at < end; at += 1) mask |= 1 << bitOf(letters[at] ?? 0);
-  return mask;
-}
-
 /** The first four letters as one number. */
 function firstLettersOf(letters: Uint8Array, start: number, end: number): number {
   let first = 0;
@@ -370,19 +364,6 @@ function firstLettersOf(letters: Uint8Array, start: number, end: number): number
     first = (first << 8) | (at < end ? (letters[at] ?? 0) : 0);
   }
   return first >>> 0;
-}
-
-/** 26 bits for Latin letters, the others for digits and everything else. */
-function bitOf(letter: number): number {
-  if (letter >= 0x61 && letter <= 0x7a) return letter - 0x61;
-  return letter >= 0x30 && letter <= 0x39 ? 26 + ((letter - 0x30) % 6) : letter & 31;
-}
-
-/** Whether more than so many bits are set. */
-function hasMoreBits(mask: number, max: number): boolean {
-  let left = mask;
-  for (let count = 0; count < max && left !== 0; count += 1) left &= left - 1;
-  return left !== 0;
 }
 
 /** FNV-1a. */

@@ -2,6 +2,7 @@ import { editDistance, prefixDistance } from "../../search/edit_distance.ts";
 import { synonymsOf } from "../../search/synonyms.ts";
 import type { QueryWord } from "../../search/words_query.ts";
 import { isVocabularyWord } from "./indexed_words.ts";
+import { hasMoreBits, maskOfWord } from "./letter_mask.ts";
 
 /** Words that one typed word may stand for: more would be of all entities. */
 const WORDS_MAX_COUNT = 40;
@@ -32,7 +33,7 @@ export class Vocabulary {
     const touched = new Set<string[]>();
     for (; this.#takenCount < this.#words.length; this.#takenCount += 1) {
       const word = this.#words[this.#takenCount] ?? "";
-      this.#masks.push(maskOf(word));
+      this.#masks.push(maskOfWord(word));
       this.#known.add(word);
       const letter = word.charAt(0);
       const group = this.#byLetter.get(letter) ?? [];
@@ -67,7 +68,7 @@ export class Vocabulary {
     const { text, editsMax } = typed;
     if (editsMax === 0) return strict;
     const near: string[][] = [[], [], []];
-    const mask = maskOf(text);
+    const mask = maskOfWord(text);
     for (let index = 0; index < this.#takenCount; index += 1) {
       const word = this.#words[index] ?? "";
       if (word.length < text.length - editsMax) continue;
@@ -99,16 +100,4 @@ export class Vocabulary {
 
 function spellingsOf({ text, digraph }: QueryWord): readonly string[] {
   return digraph === undefined ? [text] : [text, digraph];
-}
-
-function maskOf(word: string): number {
-  let mask = 0;
-  for (let at = 0; at < word.length; at += 1) mask |= 1 << (word.charCodeAt(at) & 31);
-  return mask;
-}
-
-function hasMoreBits(mask: number, max: number): boolean {
-  let left = mask;
-  for (let count = 0; count < max && left !== 0; count += 1) left &= left - 1;
-  return left !== 0;
 }
