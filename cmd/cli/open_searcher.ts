@@ -44,7 +44,7 @@ export function tryIndexPath(stateDir: string): string {
 }
 
 /** The embedded index that belongs to a state folder. */
-export function tryIndexUrl(stateDir: string): string {
+function tryIndexUrl(stateDir: string): string {
   return `sqlite:${tryIndexPath(stateDir)}`;
 }
 

@@ -196,7 +196,7 @@ function warnOfIdleExclusion({ skipped, events }: RunSummary, options: TransferO
 }
 
 /** The summary as scripts read it. The names are part of konn's interface. */
-export function summaryJson(summary: RunSummary): object {
+function summaryJson(summary: RunSummary): object {
   const { events, written, deleted, skipped, retries, positions, ends } = summary;
   const seconds = Math.round(summary.seconds * 1_000) / 1_000;
   const dead_letters = summary.deadLetters;
@@ -204,7 +204,7 @@ export function summaryJson(summary: RunSummary): object {
 }
 
 /** The summary as a person reads it. */
-export function summaryText(
+function summaryText(
   summary: RunSummary,
   { verb, from, to, follow }: { verb: string; from: string; to: string; follow: boolean },
 ): string {

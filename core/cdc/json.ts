@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonValue } from "../base/json.ts";
 
 /** Levels of objects and arrays that a record may have; PostgreSQL itself allows far more. */
-export const NESTING_MAX_COUNT = 64;
+const NESTING_MAX_COUNT = 64;
 
 /** Digits that an integer may have and still be kept exactly: the cost is quadratic in them. */
 const EXACT_DIGITS_MAX_COUNT = 512;

@@ -17,7 +17,7 @@ export interface TopicFoldOptions {
 }
 
 /** A change of one row that can be in the index, and the message that brought it. */
-export interface RowEvent {
+interface RowEvent {
   readonly key: string;
   readonly lane: Lane;
   readonly message: Message;

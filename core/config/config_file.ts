@@ -4,7 +4,7 @@ import { suggest } from "../base/suggest.ts";
 import { environmentName, isEnvironmentOnly, SETTINGS } from "./settings.ts";
 
 /** The file that is read from the working folder when none is named. */
-export const DEFAULT_CONFIG_FILE = "konn.toml";
+const DEFAULT_CONFIG_FILE = "konn.toml";
 
 /** A setting of the file as text or as a switch, as a flag would have given it. */
 export type RawValue = string | boolean;

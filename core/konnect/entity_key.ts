@@ -7,7 +7,7 @@ export interface EntityKey {
 }
 
 /** The type of a row whose key has another shape than `c/<control plane>/o/<type>/<id>`. */
-export const UNKNOWN_TYPE = "unknown";
+const UNKNOWN_TYPE = "unknown";
 
 const ENTITY_KEY = /^c\/([^/]+)\/o\/([^/]+)\/([^]+)$/;
 

@@ -1,7 +1,7 @@
 import type { JsonValue } from "../base/json.ts";
 
 /** The longest keyword: what is beyond it is not searched for by anybody. */
-export const KEYWORD_MAX_BYTES = 8192;
+const KEYWORD_MAX_BYTES = 8192;
 
 /** The most bytes of UTF-8 that one unit of UTF-16 can stand for. */
 const UTF8_BYTES_PER_UNIT_MAX = 3;

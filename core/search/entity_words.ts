@@ -39,7 +39,7 @@ export function entityWords(document: EntityDocument): EntityWords {
 }
 
 /** A text without its separators; a second one where umlauts can be spelled out. */
-export function squeezedForms(text: string): readonly string[] {
+function squeezedForms(text: string): readonly string[] {
   const digraphs = foldDigraphs(text);
   const squeezed = squeeze(foldText(text));
   return digraphs === undefined ? [squeezed] : [squeezed, squeeze(digraphs)];

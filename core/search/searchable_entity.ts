@@ -108,7 +108,7 @@ export function namesOf(document: EntityDocument): readonly SearchableText[] {
 }
 
 /** Prepares one value. */
-export function searchableText(field: string, value: string): SearchableText {
+function searchableText(field: string, value: string): SearchableText {
   const text = value.length > VALUE_MAX_LENGTH ? value.slice(0, VALUE_MAX_LENGTH) : value;
   const folded = foldText(text);
   const digraphs = foldDigraphs(text);

@@ -195,7 +195,7 @@ const LEMMA_MIN_LENGTH = 4;
 const SPELLING_MIN_LENGTH = 6;
 
 /** A word in the singular and in one spelling. Not always a word, but the same for both forms. */
-export function lemmaOf(word: string): string {
+function lemmaOf(word: string): string {
   if (word.length < LEMMA_MIN_LENGTH) return word;
   const singular = singularOf(word);
   if (singular.length < SPELLING_MIN_LENGTH) return singular;

@@ -54,7 +54,7 @@ export async function healthOf(child: KonnProcess): Promise<{ url: string }> {
 }
 
 /** Where each partition of a topic stands in the checkpoint of an index; empty without one. */
-export function checkpointOf(
+function checkpointOf(
   folder: string,
   { topic, index }: { topic: string; index: string },
 ): Map<string, bigint> {

@@ -39,7 +39,7 @@ export async function startComposeOpenSearch(options: StartOptions): Promise<Ope
 }
 
 /** The variable by which the image apache/kafka takes a line of server.properties. */
-export function kafkaVariable(setting: string): string {
+function kafkaVariable(setting: string): string {
   const escaped = setting.replaceAll("_", "__").replaceAll("-", "___").replaceAll(".", "_");
   return `KAFKA_${escaped.toUpperCase()}`;
 }

@@ -56,7 +56,7 @@ export function searchBody(
 }
 
 /** What lies within the fence, if there is one. */
-export function fenceOf({ fence }: Pick<SearchRequest, "fence">): readonly Clause[] {
+function fenceOf({ fence }: Pick<SearchRequest, "fence">): readonly Clause[] {
   return hasValues(fence) ? [terms("control_plane", fence)] : [];
 }
 

@@ -6,7 +6,7 @@ import { KonnError, messageOf } from "../../base/errors.ts";
 /** "konn" in ASCII: what a file of konn's says of itself in its header. */
 const APPLICATION_ID = 0x6b6f6e6e;
 /** The format of the file. A newer one is refused. */
-export const FILE_FORMAT = 1;
+const FILE_FORMAT = 1;
 /** How long a writer waits for another one. */
 const BUSY_TIMEOUT_MS = 5_000;
 const CACHE_KIB = 32_768;
