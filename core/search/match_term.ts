@@ -8,7 +8,7 @@ import { isSameType } from "./type_names.ts";
 import { splitWords } from "./words.ts";
 
 /** An id is told by so many of its first characters. */
-export const ID_PREFIX_MIN_LENGTH = 4;
+const ID_PREFIX_MIN_LENGTH = 4;
 
 /** Names of attributes in Konnect's own search that are called otherwise in the document. */
 const ATTRIBUTES: Readonly<Record<string, keyof EntityDocument>> = {
@@ -121,6 +121,17 @@ export class TermScorer {
   }
 }
 
+/** Whether a pattern describes the whole of a value, without regard to case and accents. */
+export function matchesWhole(pattern: Pattern, value: string): boolean {
+  return isWhole(foldText(value), foldText(pattern.text), pattern);
+}
+
+function isWhole(value: string, folded: string, { isOpenAtStart, isOpenAtEnd }: Pattern): boolean {
+  if (isOpenAtStart && isOpenAtEnd) return value.includes(folded);
+  if (isOpenAtStart) return value.endsWith(folded);
+  return isOpenAtEnd ? value.startsWith(folded) : value === folded;
+}
+
 type PatternMatch = "equal" | "begins" | "words" | "inside";
 
 const NAME_TIERS: Readonly<Record<PatternMatch, Tier>> = {
@@ -162,12 +173,7 @@ class PatternTest {
 
   /** Whether the whole value is as the pattern says. */
   isEqual(value: string): boolean {
-    const folded = foldText(value);
-    const { isOpenAtStart, isOpenAtEnd } = this.#pattern;
-    if (isOpenAtStart && isOpenAtEnd) return folded.includes(this.#folded);
-    if (isOpenAtStart) return folded.endsWith(this.#folded);
-    if (isOpenAtEnd) return folded.startsWith(this.#folded);
-    return folded === this.#folded;
+    return isWhole(foldText(value), this.#folded, this.#pattern);
   }
 
   /** A date without a time means that day. */

@@ -2,7 +2,7 @@ import { splitWords } from "../../search/words.ts";
 import type { Expression, Term, TermField } from "../../search/query.ts";
 import { typeSpellings } from "../../search/type_names.ts";
 import { foldText, squeeze } from "../../search/fold.ts";
-import { memberOfAttribute } from "../../search/match_term.ts";
+import { matchesWhole, memberOfAttribute } from "../../search/match_term.ts";
 import { PARAMETER } from "../../search/paths.ts";
 import {
   isLongPath,
@@ -124,8 +124,11 @@ export class CandidateFinder {
   #termCondition({ field, pattern }: Term): MatchExpression | undefined {
     const { isOpenAtStart, isOpenAtEnd, text } = pattern;
     if (field.name === "type") {
-      if (isOpenAtStart || isOpenAtEnd) return undefined;
-      return typeCondition(text.split(",").map((type) => type.trim()));
+      if (!isOpenAtStart && !isOpenAtEnd) {
+        return typeCondition(text.split(",").map((type) => type.trim()));
+      }
+      const { names } = this.#sources.catalog.typeNames;
+      return typeCondition(names.filter((name) => matchesWhole(pattern, name)));
     }
     if (isOfParent(field) && !isOpenAtStart && !isOpenAtEnd) {
       return anyWord([parentMark(text)], undefined, ["kind"]);

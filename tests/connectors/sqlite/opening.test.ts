@@ -5,7 +5,8 @@ import type { SinkOpenOptions, SinkResume } from "../../../core/connector/mod.ts
 import { createSqliteSearcher } from "../../../core/connectors/sqlite/searcher.ts";
 import { parseQuery, type Searcher } from "../../../core/search/mod.ts";
 import { TemporaryFolder } from "../../fakes/temporary_folder.ts";
-import { makeIndex, NEVER, openSqlite, service, STREAM, writeEntities } from "./support.ts";
+import { service, writeEntities } from "../../contract/shop.ts";
+import { makeIndex, NEVER, openSqlite, STREAM } from "./support.ts";
 
 const FIRST = { stream: STREAM, resume: undefined, fromBeginning: false, signal: NEVER };
 
