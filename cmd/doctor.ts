@@ -62,9 +62,6 @@ function areasOf(invocation: DoctorInvocation): readonly DoctorArea[] {
     brokers: settings.brokers,
     openSearchUrl: settings["opensearch-url"],
     security: connectionSecurity(settings, settings),
-    follow: false,
-    compression: "none",
-    existing: "refuse",
   };
   const end = (url: string, role: "source" | "sink") => async () => {
     const { createDiagnosis } = await import("../core/connectors/mod.ts");

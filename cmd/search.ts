@@ -1,8 +1,6 @@
 import type { SearchHit, SearchResult } from "../core/search/mod.ts";
-import { OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
-import { openSearcher } from "./cli/open_searcher.ts";
-import { searchSecurity } from "./cli/security.ts";
+import { openSearcher, SEARCHER_SETTINGS } from "./cli/open_searcher.ts";
 
 const DEFAULT_LIMIT = 10;
 
@@ -17,15 +15,7 @@ export const command = declareCommand({
       isRepeated: true,
     },
   ],
-  settings: [
-    "type",
-    "control-plane",
-    "limit",
-    "explain",
-    "index",
-    "opensearch-url",
-    ...OPENSEARCH_SECURITY_SETTINGS,
-  ],
+  settings: ["type", "control-plane", "limit", "explain", ...SEARCHER_SETTINGS],
   examples: [
     { description: "Typos are forgiven", command: "konn search paymnets" },
     { description: "Services only", command: "konn search orders api --type service" },
@@ -38,20 +28,15 @@ export const command = declareCommand({
       command: "konn search orders --index sqlite:konn.sqlite",
     },
   ],
-  async run({ settings, given, positionals, terminal, interrupt }) {
+  async run(invocation) {
+    const { settings, positionals, terminal, interrupt } = invocation;
     const { PAGE_MAX_SIZE, parseQuery } = await import("../core/search/mod.ts");
     const query = parseQuery(positionals["words"] ?? "");
     const size = Math.min(settings.limit ?? DEFAULT_LIMIT, PAGE_MAX_SIZE);
     if (settings.limit !== undefined && settings.limit > PAGE_MAX_SIZE) {
       terminal.log.warn(`--limit is at most ${PAGE_MAX_SIZE}`);
     }
-    await using searcher = await openSearcher({
-      index: given.has("index") || settings.index !== "cdc" ? settings.index : undefined,
-      stateDir: settings["state-dir"],
-      openSearchUrl: settings["opensearch-url"],
-      security: searchSecurity(settings),
-      log: terminal.log,
-    });
+    await using searcher = await openSearcher(invocation);
     const request = {
       query,
       size,

@@ -1,10 +1,8 @@
 import { KonnError } from "../core/base/errors.ts";
 import type { Logger } from "../core/observe/observer.ts";
 import type { Searcher } from "../core/search/mod.ts";
-import { OPENSEARCH_SECURITY_SETTINGS } from "../core/config/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
-import { openSearcher } from "./cli/open_searcher.ts";
-import { searchSecurity } from "./cli/security.ts";
+import { openSearcher, SEARCHER_SETTINGS } from "./cli/open_searcher.ts";
 import { untilAborted } from "./cli/until_aborted.ts";
 
 /** The port is that of `konn try`. Nobody but this machine reaches it. */
@@ -13,15 +11,7 @@ const DEFAULT_LISTEN = { hostname: "127.0.0.1", port: 7_700 };
 export const command = declareCommand({
   name: "serve",
   description: "Serve the search bar and its HTTP API",
-  settings: [
-    "listen",
-    "index",
-    "opensearch-url",
-    "control-plane",
-    "token-file",
-    "allow-host",
-    ...OPENSEARCH_SECURITY_SETTINGS,
-  ],
+  settings: ["listen", ...SEARCHER_SETTINGS, "control-plane", "token-file", "allow-host"],
   examples: [
     { description: "On http://127.0.0.1:7700", command: "konn serve" },
     {
@@ -33,20 +23,15 @@ export const command = declareCommand({
       command: "konn serve --listen 0.0.0.0:7700 --token-file tokens --allow-host search.example",
     },
   ],
-  async run({ settings, given, terminal, interrupt }) {
+  async run(invocation) {
+    const { settings, terminal, interrupt } = invocation;
     const { isLoopback, startServer } = await import("../core/serve/mod.ts");
     const { readTokenFile } = await import("../core/config/mod.ts");
     const listen = settings.listen ?? DEFAULT_LISTEN;
     const tokenFile = settings["token-file"];
     const tokens =
       tokenFile === undefined ? [] : readTokenFile({ setting: "token-file", path: tokenFile });
-    await using searcher = await openSearcher({
-      index: given.has("index") || settings.index !== "cdc" ? settings.index : undefined,
-      stateDir: settings["state-dir"],
-      openSearchUrl: settings["opensearch-url"],
-      security: searchSecurity(settings),
-      log: terminal.log,
-    });
+    await using searcher = await openSearcher(invocation);
     await warnOfMissingIndex(searcher, terminal.log);
     await using server = startServer({
       listen,

@@ -29,9 +29,6 @@ export const command = declareCommand({
       brokers: settings.brokers,
       openSearchUrl: settings["opensearch-url"],
       security: connectionSecurity(settings),
-      follow: false,
-      compression: "none",
-      existing: "refuse",
     };
     const openTopic = async (url: string, group: string | undefined) =>
       (await createSource(url, { ...options, group, viewsGroup: true })).end;

@@ -39,9 +39,6 @@ export const command = declareCommand({
       brokers: settings.brokers,
       openSearchUrl: settings["opensearch-url"],
       security: connectionSecurity(settings, settings),
-      follow: false,
-      compression: "none",
-      existing: "refuse",
     };
     const startedMs = performance.now();
     const prepare = async (): Promise<VerifyOptions> => ({

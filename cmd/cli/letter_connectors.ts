@@ -32,9 +32,6 @@ export function letterConnectors({ settings, terminal }: DeadLettersInvocation):
     security: connectionSecurity(settings, settings),
     skipTypes: settings["skip-types"],
     keepTombstonesMs: settings["keep-tombstones"],
-    follow: false,
-    compression: "none",
-    existing: "refuse",
   };
 }
 

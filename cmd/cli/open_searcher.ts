@@ -2,16 +2,18 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { KonnError } from "../../core/base/errors.ts";
 import type { SearcherOptions } from "../../core/connectors/mod.ts";
-import type { Logger } from "../../core/observe/observer.ts";
+import { OPENSEARCH_SECURITY_SETTINGS } from "../../core/config/mod.ts";
 import type { Searcher } from "../../core/search/mod.ts";
 import { indexUrl } from "./index_url.ts";
+import type { Invocation } from "./declare.ts";
+import { searchSecurity } from "./security.ts";
 
-export interface OpenSearcherOptions extends SearcherOptions {
-  /** `--index`, or undefined where nobody has said which. */
-  readonly index: string | undefined;
-  readonly stateDir: string;
-  readonly log: Logger;
-}
+/** The settings that say which index is searched, and how it is reached. */
+export const SEARCHER_SETTINGS = [
+  "index",
+  "opensearch-url",
+  ...OPENSEARCH_SECURITY_SETTINGS,
+] as const;
 
 /** What is searched where nobody says what. */
 const DEFAULT_INDEX = "cdc";
@@ -24,17 +26,31 @@ const PROBE_TIMEOUT_MS = 3_000;
  *
  * @throws KonnError of the default one, where the folder has none either
  */
-export async function openSearcher(options: OpenSearcherOptions): Promise<Searcher> {
+export async function openSearcher({
+  settings,
+  given,
+  terminal,
+}: Pick<
+  Invocation<(typeof SEARCHER_SETTINGS)[number]>,
+  "settings" | "given" | "terminal"
+>): Promise<Searcher> {
   const { createSearcher } = await import("../../core/connectors/mod.ts");
-  const { index, stateDir, log } = options;
-  if (index !== undefined) return await createSearcher(indexUrl(index), options);
+  const { index } = settings;
+  const options: SearcherOptions = {
+    openSearchUrl: settings["opensearch-url"],
+    security: searchSecurity(settings),
+  };
+  if (given.has("index") || index !== DEFAULT_INDEX) {
+    return await createSearcher(indexUrl(index), options);
+  }
   const found = await findDefault(options).catch((error: unknown) => {
     // One that is there and cannot be searched, as of an older format, is not passed over.
     if (!isMissing(error)) throw error;
-    if (!existsSync(tryIndexPath(stateDir))) throw withoutAnyIndex(error);
-    return createSearcher(tryIndexUrl(stateDir), options);
+    const path = tryIndexPath(settings["state-dir"]);
+    if (!existsSync(path)) throw withoutAnyIndex(error);
+    return createSearcher(`sqlite:${path}`, options);
   });
-  log.info(`Searching ${found.label}; --index names another index`);
+  terminal.log.info(`Searching ${found.label}; --index names another index`);
   return found;
 }
 
@@ -43,12 +59,7 @@ export function tryIndexPath(stateDir: string): string {
   return join(stateDir, "try", "index.sqlite");
 }
 
-/** The embedded index that belongs to a state folder. */
-function tryIndexUrl(stateDir: string): string {
-  return `sqlite:${tryIndexPath(stateDir)}`;
-}
-
-async function findDefault(options: OpenSearcherOptions): Promise<Searcher> {
+async function findDefault(options: SearcherOptions): Promise<Searcher> {
   const { createSearcher } = await import("../../core/connectors/mod.ts");
   const searcher = await createSearcher(indexUrl(DEFAULT_INDEX), options);
   try {

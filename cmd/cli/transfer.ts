@@ -105,14 +105,12 @@ export async function transfer(options: TransferOptions): Promise<number> {
     options.earlier ? addSummaries(options.earlier, summary) : summary;
   const pacer = await createPacer(settings);
   const ends = {
-    compression: "none",
-    existing: "refuse",
     ...connectors,
     // An index takes in only what is searchable.
     ...(takesBytesAsTheyAre(to) && { canHoldSecrets }),
     follow,
     observer,
-  } as const;
+  };
   const prepare = async ({ isFirst }: { isFirst: boolean }) => {
     const fromLine = isFirst ? connectors.fromLine : undefined;
     const source = await createSource(from, { ...ends, fromLine });

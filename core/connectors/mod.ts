@@ -20,8 +20,8 @@ export interface ConnectorOptions {
   readonly openSearchUrl: string;
   /** How to enter either service. Asked for only where a run uses it. */
   readonly security: ConnectionSecurity;
-  /** Whether the source goes on when it has reached its end. */
-  readonly follow: boolean;
+  /** Whether the source goes on when it has reached its end. Not where it is not said. */
+  readonly follow?: boolean | undefined;
   /** What the lines of a source are; told by their look where it is not said. */
   readonly readFormat?: "event" | "record" | undefined;
   /** What the lines of a sink are to be: records where it is not said. */
@@ -30,7 +30,8 @@ export interface ConnectorOptions {
   /** Of which types a file source warns. Of none where the sink takes only what is searchable. */
   readonly canHoldSecrets?: ((type: string) => boolean) | undefined;
   readonly partitionsCount?: number | undefined;
-  readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
+  /** Of what a Kafka sink sends: none where it is not said. */
+  readonly compression?: "none" | "gzip" | "snappy" | "lz4" | "zstd" | undefined;
   /** Of a topic that a sink makes, in addition to what konn gives its topics. */
   readonly topicConfig?: Readonly<Record<string, string>> | undefined;
   /** Where a Kafka sink keeps positions. */
@@ -57,8 +58,8 @@ export interface ConnectorOptions {
   readonly group?: string | undefined;
   /** Only look at what that group has done, and do not join it. */
   readonly viewsGroup?: boolean | undefined;
-  /** What a file sink does with a file that is there already. */
-  readonly existing: "refuse" | "append" | "overwrite";
+  /** What a file sink does with a file that is there already: refuse it where it is not said. */
+  readonly existing?: "refuse" | "append" | "overwrite" | undefined;
 }
 
 /** Reads what the settings and their files say. Throws what is wrong with them. */
@@ -96,11 +97,11 @@ export interface SearcherOptions extends Pick<ConnectorOptions, "openSearchUrl">
 }
 
 const FILE: Connector = {
-  source: async ({ name: path }, { readFormat: format, ...options }) => {
+  source: async ({ name: path }, { readFormat: format, follow = false, ...options }) => {
     const { createJsonlSource } = await import("./jsonl/reader.ts");
-    return createJsonlSource({ ...options, path, format });
+    return createJsonlSource({ ...options, path, format, follow });
   },
-  sink: async ({ name }, { writeFormat = "record", existing, observer }) => {
+  sink: async ({ name }, { writeFormat = "record", existing = "refuse", observer }) => {
     const { createJsonlSink } = await import("./jsonl/writer.ts");
     return createJsonlSink({ path: name, format: writeFormat, existing, observer });
   },
@@ -117,7 +118,10 @@ const FILE: Connector = {
 };
 
 const KAFKA: Connector = {
-  source: async ({ name, hosts }, { brokers, security, follow, group, viewsGroup, observer }) => {
+  source: async (
+    { name, hosts },
+    { brokers, security, follow = false, group, viewsGroup, observer },
+  ) => {
     const options = {
       ...security.kafka(),
       brokers: hosts?.split(",") ?? brokers,
@@ -134,7 +138,7 @@ const KAFKA: Connector = {
   },
   sink: async (
     { name, hosts },
-    { brokers, security, partitionsCount, atLeastOnce, ...options },
+    { brokers, security, partitionsCount, atLeastOnce, compression = "none", ...options },
   ) => {
     const { createKafkaSink } = await import("./kafka/producer.ts");
     return createKafkaSink({
@@ -143,6 +147,7 @@ const KAFKA: Connector = {
       brokers: hosts?.split(",") ?? brokers,
       topic: name,
       partitionsCount,
+      compression,
       delivery: atLeastOnce ? "at-least-once" : "exactly-once",
     });
   },

@@ -54,10 +54,7 @@ describe("konn verify", () => {
       observer: SILENT_OBSERVER,
       brokers: [environment["KONN_BROKERS"] ?? ""],
       openSearchUrl: environment["KONN_OPENSEARCH_URL"] ?? "",
-      follow: false,
-      compression: "none",
       security: { kafka: () => ({}), openSearch: () => ({}) },
-      existing: "refuse",
     };
   }
 

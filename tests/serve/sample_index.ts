@@ -24,9 +24,6 @@ export async function sampleIndex(lines?: string): Promise<SampleIndex> {
     brokers: [],
     openSearchUrl: "",
     security: { kafka: () => ({}), openSearch: () => ({}) },
-    follow: false,
-    compression: "none",
-    existing: "refuse",
   } as const;
   await run({
     source: (await createSource(`file:${file}`, options)).end,
