@@ -24,6 +24,7 @@ import type { RunObserver } from "../observe/observer.ts";
 import { Delivery } from "./delivery.ts";
 import type { Pacer } from "./pacer.ts";
 import { RunTally, type RunSnapshot, type RunSummary } from "./run_tally.ts";
+import { watchRun } from "./run_watch.ts";
 
 export interface RunOptions {
   readonly source: Source;
@@ -57,11 +58,6 @@ export interface RunOptions {
   /** Hears what was done by a run that ends with an error. */
   readonly onFailure?: (summary: RunSummary) => void;
 }
-
-const ENDS_INTERVAL_MS = 2_000;
-/** Of a sink, while somebody watches the run. A ping ends before the next one begins. */
-const PING_INTERVAL_MS = 5_000;
-const PING_TIMEOUT_MS = 4_000;
 
 const START_OVER_HINT =
   "Start over: sync and pipe --from-beginning, replay --again. Or use another --state-dir.";
@@ -154,7 +150,7 @@ async function deliverAll(
 ): Promise<RunEnd> {
   options.observer.meter?.began({ isFollowing: options.follow === true });
   await delivery.begin();
-  using _lag = options.follow ? watchEnds(options, tally) : undefined;
+  using _watch = options.follow ? watchRun(options, tally) : undefined;
   const readToTheEnd = await pump(options, begin, delivery, tally).catch(async (error: unknown) => {
     // What was read before the source failed is still delivered and saved.
     await delivery.finish(false).catch((second: unknown) => {
@@ -166,46 +162,6 @@ async function deliverAll(
   // A stop that came when everything had been read cut nothing short.
   const complete = !options.stop.aborted || readToTheEnd || delivery.hasReachedEnds;
   return { complete, sourceEnded: readToTheEnd };
-}
-
-/** Keeps the ends of a source that is followed up to date, as far as it answers. */
-function watchEnds(options: RunOptions, tally: RunTally): Disposable {
-  const { source, observer, onProgress } = options;
-  let isAsking = false;
-  const refresh = async (): Promise<void> => {
-    if (isAsking) return;
-    isAsking = true;
-    try {
-      tally.moveEnds(await source.ends());
-      observer.meter?.reach("source", undefined);
-      onProgress?.(tally.snapshot());
-    } catch (error) {
-      observer.meter?.reach("source", messageOf(error));
-      // The reading itself notices and reports what is wrong; here only the lag gets old.
-      observer.log.debug("The source does not tell its ends now");
-    } finally {
-      isAsking = false;
-    }
-  };
-  const timer = setInterval(() => void refresh(), ENDS_INTERVAL_MS);
-  const pings = observer.meter && setInterval(() => void pingSink(options), PING_INTERVAL_MS);
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(timer);
-      clearInterval(pings);
-    },
-  };
-}
-
-/** Only for whoever watches from outside: a sink that has nothing to write is not heard of. */
-async function pingSink({ sink, observer, stop }: RunOptions): Promise<void> {
-  try {
-    const limit = AbortSignal.timeout(PING_TIMEOUT_MS);
-    await sink.ping?.(AbortSignal.any([stop, limit]));
-    observer.meter?.reach("sink", undefined);
-  } catch (error) {
-    if (!stop.aborted) observer.meter?.reach("sink", messageOf(error));
-  }
 }
 
 /** Reads until the source ends, the limit is reached or `stop`. Tells whether the source ended. */

@@ -7,7 +7,7 @@
  *     bun tests/services/main.ts -- bun tests/chaos/group_chaos.ts [ACTIONS] [MEMBERS]
  */
 import type { Admin } from "kafkajs";
-import { startFront } from "../connectors/opensearch/front.ts";
+import { startFront } from "../services/http_front.ts";
 import { allDocumentsOf, documentsOf } from "../e2e/index_reader.ts";
 import { konn, serviceEnvironment, uniqueName } from "../e2e/konn.ts";
 import { kafkaClient } from "../e2e/topic_reader.ts";

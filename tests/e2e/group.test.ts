@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { startFront } from "../connectors/opensearch/front.ts";
+import { startFront } from "../services/http_front.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { allDocumentsOf, documentsOf, request } from "./index_reader.ts";
 import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { ConfigResourceTypes } from "kafkajs";
-import { startFront } from "../connectors/opensearch/front.ts";
+import { startFront } from "../services/http_front.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { documentsOf } from "./index_reader.ts";
 import { konn, serviceEnvironment, uniqueName } from "./konn.ts";

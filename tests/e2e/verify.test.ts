@@ -5,6 +5,7 @@ import { verifyIndex } from "../../core/check/verify_index.ts";
 import { type ConnectorOptions, createInspector, createSource } from "../../core/connectors/mod.ts";
 import { SILENT_OBSERVER } from "../../core/observe/observer.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
+import { startFront } from "../services/http_front.ts";
 import { documentsOf, request } from "./index_reader.ts";
 import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { seedTopic } from "./topic_reader.ts";
@@ -49,11 +50,19 @@ describe("konn verify", () => {
     expect((await request(path, { method, body })).status).toBeLessThan(300);
   }
 
+  function openSearchUrl(): string {
+    return environment["KONN_OPENSEARCH_URL"] ?? "";
+  }
+
+  function isSearch(path: string): boolean {
+    return new URL(path, openSearchUrl()).pathname.endsWith("/_search");
+  }
+
   function connectorOptions(): ConnectorOptions {
     return {
       observer: SILENT_OBSERVER,
       brokers: [environment["KONN_BROKERS"] ?? ""],
-      openSearchUrl: environment["KONN_OPENSEARCH_URL"] ?? "",
+      openSearchUrl: openSearchUrl(),
       security: { kafka: () => ({}), openSearch: () => ({}) },
     };
   }
@@ -221,19 +230,13 @@ describe("konn verify", () => {
     await run("replay", file, "--topic", name);
     await run("sync", "--topic", name, "--index", name, "--until-end");
     const sizes: number[] = [];
-    using proxy = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      async fetch(incoming) {
-        const { pathname, search } = new URL(incoming.url);
-        const text = await incoming.text();
-        const body = text === "" ? undefined : JSON.parse(text);
-        if (pathname.endsWith("/_search")) sizes.push(body.size);
-        const answer = await request(pathname + search, { method: incoming.method, body });
-        return Response.json(answer.body, { status: answer.status });
+    await using front = startFront({
+      url: openSearchUrl(),
+      onRequest: ({ path, body }) => {
+        if (isSearch(path)) sizes.push(JSON.parse(body).size);
       },
     });
-    const { report } = await verify(name, "--opensearch-url", proxy.url.origin);
+    const { report } = await verify(name, "--opensearch-url", front.url);
     expect(report).toMatchObject({ missing: 0, stale: 0, extra: 0, documents: 20 });
     expect(sizes).toHaveLength(1);
     expect(sizes[0]).toBeWithin(4, 9);
@@ -318,20 +321,17 @@ describe("konn verify", () => {
     using own = new TemporaryFolder();
     const searched = Promise.withResolvers<void>();
     // Answers everything but the search of the documents, which begins when the topic is folded.
-    using proxy = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      async fetch(incoming) {
-        const { pathname, search } = new URL(incoming.url);
-        if (pathname.endsWith("/_search")) searched.resolve();
-        if (pathname.endsWith("/_search")) await Bun.sleep(60_000);
-        const answer = await request(pathname + search, { method: incoming.method });
-        return Response.json(answer.body, { status: answer.status });
+    await using front = startFront({
+      url: openSearchUrl(),
+      onRequest: async ({ path }) => {
+        if (!isSearch(path)) return;
+        searched.resolve();
+        await Bun.sleep(60_000);
       },
     });
     const child = spawnKonn(["verify", "--topic", name, "--index", name], {
       cwd: folder.path,
-      environment: { ...environment, TMPDIR: own.path, KONN_OPENSEARCH_URL: proxy.url.origin },
+      environment: { ...environment, TMPDIR: own.path, KONN_OPENSEARCH_URL: front.url },
     });
     await searched.promise;
     child.kill("SIGKILL");
@@ -371,22 +371,18 @@ describe("konn verify", () => {
     ["is none", "INDEX_INCOMPLETE"],
   ])("exits with 3 when a page %s", async (fault, code) => {
     const name = await syncedSample();
-    using proxy = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      async fetch(incoming) {
-        const { pathname, search } = new URL(incoming.url);
-        const text = await incoming.text();
-        const body = text === "" ? undefined : JSON.parse(text);
-        const answer = await request(pathname + search, { method: incoming.method, body });
-        if (!pathname.endsWith("_search")) return Response.json(answer.body, answer);
-        if (fault === "is none") return new Response("Welcome", answer);
+    await using front = startFront({
+      url: openSearchUrl(),
+      onRequest: async ({ method, path, body }) => {
+        if (!isSearch(path)) return undefined;
+        if (fault === "is none") return new Response("Welcome");
         const headers = { "content-type": "application/json" };
-        if (fault === "breaks off") return new Response('{"hits":', { ...answer, headers });
-        return Response.json({ ...answer.body, _shards: { total: 2, failed: 1 } }, answer);
+        if (fault === "breaks off") return new Response('{"hits":', { headers });
+        const answer = await request(path, { method, body: JSON.parse(body) });
+        return Response.json({ ...answer.body, _shards: { total: 2, failed: 1 } });
       },
     });
-    const result = await verify(name, "--repair", "--opensearch-url", proxy.url.origin);
+    const result = await verify(name, "--repair", "--opensearch-url", front.url);
     expect(result.exitCode).toBe(3);
     expect(result.stderr).toContain(code);
   });

@@ -1,6 +1,6 @@
 /** OpenSearch on a JDK of this machine: a cluster of one node, without TLS and users. */
 
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,29 +10,18 @@ import { findJdk } from "./jdk.ts";
 import { LocalServer } from "./local_server.ts";
 import {
   compileLauncher,
+  BUNDLED_MODULES,
   LAUNCHER_INPUTS,
   nodeCommand,
   OPENSEARCH_JDK_MAJOR,
+  openSearchVersion,
 } from "./opensearch_launcher.ts";
 import { LOOPBACK, startOnFreePorts } from "./ports.ts";
 import type { OpenSearchService, StartOptions } from "./service.ts";
 
 const POM = fileURLToPath(new URL("opensearch/pom.xml", import.meta.url));
-const VERSION =
-  /<opensearch.version>(.*)<\/opensearch.version>/.exec(readFileSync(POM, "utf8"))?.[1] ?? "";
+const VERSION = openSearchVersion(POM);
 const TITLE = `OpenSearch ${VERSION}`;
-
-/** The classes of the modules that its distribution bundles. */
-const MODULES: readonly string[] = [
-  "org.opensearch.transport.Netty4ModulePlugin",
-  "org.opensearch.analysis.common.CommonAnalysisModulePlugin",
-  "org.opensearch.index.mapper.MapperExtrasModulePlugin",
-  "org.opensearch.index.reindex.ReindexModulePlugin",
-  "org.opensearch.painless.PainlessModulePlugin",
-  "org.opensearch.ingest.common.IngestCommonModulePlugin",
-  "org.opensearch.join.ParentJoinModulePlugin",
-  "org.opensearch.index.rankeval.RankEvalModulePlugin",
-];
 
 const PROBE_TIMEOUT_MS = 2000;
 
@@ -97,7 +86,7 @@ async function startNode(installation: Installation, options: NodeOptions): Prom
   return await LocalServer.start({
     title: TITLE,
     folder,
-    command: nodeCommand(installation, { folder, plugins: MODULES, settings, jvmFlags }),
+    command: nodeCommand(installation, { folder, plugins: BUNDLED_MODULES, settings, jvmFlags }),
     isReady: (pid) => isServing(urlOf(port), pid),
   });
 }

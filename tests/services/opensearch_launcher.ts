@@ -14,6 +14,18 @@ const LOG_SETTINGS = "log4j2.properties";
 /** The oldest JDK that OpenSearch 3 runs on. */
 export const OPENSEARCH_JDK_MAJOR = 21;
 
+/** The classes of the modules that a distribution of OpenSearch bundles. */
+export const BUNDLED_MODULES: readonly string[] = [
+  "org.opensearch.transport.Netty4ModulePlugin",
+  "org.opensearch.analysis.common.CommonAnalysisModulePlugin",
+  "org.opensearch.index.mapper.MapperExtrasModulePlugin",
+  "org.opensearch.index.reindex.ReindexModulePlugin",
+  "org.opensearch.painless.PainlessModulePlugin",
+  "org.opensearch.ingest.common.IngestCommonModulePlugin",
+  "org.opensearch.join.ParentJoinModulePlugin",
+  "org.opensearch.index.rankeval.RankEvalModulePlugin",
+];
+
 /** Memory and compiler: small, and quick to start. */
 const HEAP_FLAGS = [
   "-Xms512m",
@@ -53,6 +65,13 @@ export const LAUNCHER_INPUTS: readonly string[] = [
   ...HEAP_FLAGS,
   ...JVM_FLAGS,
 ];
+
+/** The version that a pom asks for. */
+export function openSearchVersion(pom: string): string {
+  return (
+    /<opensearch.version>(.*)<\/opensearch.version>/.exec(readFileSync(pom, "utf8"))?.[1] ?? ""
+  );
+}
 
 /** Compiles into a jar: with a folder on the class path the JVM would write no class cache. */
 export async function compileLauncher({ jdk }: Pick<Recipe, "jdk">, folder: string): Promise<void> {

@@ -20,31 +20,21 @@ import { LocalServer } from "./local_server.ts";
 import { unpackArtifact } from "./maven.ts";
 import {
   compileLauncher,
+  BUNDLED_MODULES,
   LAUNCHER_INPUTS,
   nodeCommand,
   OPENSEARCH_JDK_MAJOR,
+  openSearchVersion,
 } from "./opensearch_launcher.ts";
 import { LOOPBACK, startOnFreePorts } from "./ports.ts";
 import type { OpenSearchService } from "./service.ts";
 
 const POM = fileURLToPath(new URL("opensearch_secure/pom.xml", import.meta.url));
-const VERSION =
-  /<opensearch.version>(.*)<\/opensearch.version>/.exec(readFileSync(POM, "utf8"))?.[1] ?? "";
+const VERSION = openSearchVersion(POM);
 const TITLE = `OpenSearch ${VERSION} with Security`;
 const ARTIFACT = `org.opensearch.plugin:opensearch-security:${VERSION}.0:zip`;
 
-/** The class of the plugin, and of the modules that a distribution of this version bundles. */
-const PLUGINS: readonly string[] = [
-  "org.opensearch.security.OpenSearchSecurityPlugin",
-  "org.opensearch.transport.Netty4ModulePlugin",
-  "org.opensearch.analysis.common.CommonAnalysisModulePlugin",
-  "org.opensearch.index.mapper.MapperExtrasModulePlugin",
-  "org.opensearch.index.reindex.ReindexModulePlugin",
-  "org.opensearch.painless.PainlessModulePlugin",
-  "org.opensearch.ingest.common.IngestCommonModulePlugin",
-  "org.opensearch.join.ParentJoinModulePlugin",
-  "org.opensearch.index.rankeval.RankEvalModulePlugin",
-];
+const SECURITY_PLUGIN = "org.opensearch.security.OpenSearchSecurityPlugin";
 
 const PROBE_TIMEOUT_MS = 5_000;
 /** The cheapest hash there is: the users of a test need no protection. */
@@ -137,7 +127,12 @@ async function startNode(
     const server = await LocalServer.start({
       title: TITLE,
       folder,
-      command: nodeCommand(installation, { folder, plugins: PLUGINS, settings, jvmFlags }),
+      command: nodeCommand(installation, {
+        folder,
+        plugins: [SECURITY_PLUGIN, ...BUNDLED_MODULES],
+        settings,
+        jvmFlags,
+      }),
       isReady: (pid) => isServing(url, { pid, authority, user: users[0] }),
     });
     return Object.assign(server, { url });

@@ -3,7 +3,7 @@ import type { KonnError } from "../../../core/base/errors.ts";
 import type { Sink, WriteReport } from "../../../core/connector/mod.ts";
 import { A, B, upsert } from "../../indexing/batches.ts";
 import { type OpenSearchService, startOpenSearch } from "../../services/mod.ts";
-import { startFront } from "./front.ts";
+import { startFront } from "../../services/http_front.ts";
 import {
   batchAt,
   Cluster,

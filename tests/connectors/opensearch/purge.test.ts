@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { Batch } from "../../../core/connector/mod.ts";
 import { UnsavedWrites } from "../../../core/connectors/opensearch/unsaved_writes.ts";
 import { A, B, type Event, tombstone, upsert } from "../../indexing/batches.ts";
-import { startFront } from "./front.ts";
+import { startFront } from "../../services/http_front.ts";
 import {
   batchAt,
   Cluster,

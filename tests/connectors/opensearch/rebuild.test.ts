@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { A, B, upsert } from "../../indexing/batches.ts";
-import { startFront } from "./front.ts";
+import { startFront } from "../../services/http_front.ts";
 import {
   batchAt,
   Cluster,

@@ -3,7 +3,7 @@ import type { WriteReport } from "../../../core/connector/mod.ts";
 import { readBulkAnswer } from "../../../core/connectors/opensearch/bulk_answer.ts";
 import { OpenSearchClient } from "../../../core/connectors/opensearch/client.ts";
 import { A, B, tombstone, upsert } from "../../indexing/batches.ts";
-import { startFront } from "./front.ts";
+import { startFront } from "../../services/http_front.ts";
 import {
   batchAt,
   Cluster,
