@@ -33,7 +33,7 @@ export async function startLocalOpenSearch(options: StartOptions): Promise<OpenS
     const server = await startNode(installation, {
       port,
       settings,
-      jvmFlags: useClassCache(installation),
+      jvmFlags: [...useClassCache(installation), ...(options.jvmFlags ?? [])],
     });
     return Object.assign(server, { url: urlOf(port) });
   });

@@ -32,4 +32,6 @@ export interface StartOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** The port for clients on the loopback interface; by default a random free one. */
   readonly port?: number;
+  /** For OpenSearch on a JDK of this machine; they win over the defaults. */
+  readonly jvmFlags?: readonly string[];
 }

@@ -1,0 +1,90 @@
+/**
+ * Measures konn beside what else could do its work, on this machine, in one run:
+ *
+ *     bun run bench [--events 1000000] [--rounds 5] [--only replay,sync] [--json FILE]
+ *     bun run bench --quick
+ *
+ * It prints tables and writes all figures to a JSON file. Quote ratios: they hold on other machines
+ * and under other loads better than figures do.
+ */
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { TemporaryFolder } from "../fakes/temporary_folder.ts";
+import {
+  type Benchmark,
+  type BenchmarkResult,
+  eventsPerSecond,
+  type Figures,
+  runBenchmark,
+} from "./benchmark.ts";
+import {
+  type BenchWorld,
+  hasKcat,
+  kcatProduce,
+  measure,
+  stream,
+  withTopic,
+} from "./bench_world.ts";
+import { loadAverage } from "./process_stats.ts";
+import { replayBenchmark } from "./replay_benchmark.ts";
+import { tableOf } from "./report.ts";
+import { benchServices } from "./services.ts";
+import { syncBenchmark } from "./sync_benchmark.ts";
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    events: { type: "string" },
+    rounds: { type: "string" },
+    only: { type: "string", default: "" },
+    json: { type: "string", default: "dist/bench.json" },
+  },
+});
+const eventsCount = Number(values.events ?? (values.quick ? 20_000 : 1_000_000));
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+const wanted = values.only.split(",").filter(Boolean);
+
+const results: BenchmarkResult[] = [];
+const loadBefore = loadAverage();
+const startedAt = new Date().toISOString();
+using folder = new TemporaryFolder();
+await using services = await benchServices();
+const world: BenchWorld = { services, folder: folder.path, eventsCount };
+
+if (isWanted("replay")) await run(replayBenchmark(world));
+for (const kind of ["mixed", "unique", "churn"] as const) {
+  if (!isWanted("sync") && !isWanted(`sync ${kind}`)) continue;
+  // Each event of the others is a document to be analyzed.
+  const count = kind === "mixed" ? eventsCount : Math.ceil(eventsCount / 5);
+  await withTopic(world, async (topic) => {
+    const file = stream(kind, count);
+    await measure(world, kcatProduce(world, topic, file));
+    await run(await syncBenchmark(world, { kind, eventsCount: count, topic }));
+  });
+}
+
+const machine = { processors: cpus().length, model: cpus()[0]?.model, kcat: hasKcat() };
+const load = { before: loadBefore, after: loadAverage() };
+const report = { startedAt, machine, load, rounds, benchmarks: results };
+writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+console.log(`\nAll figures: ${values.json}`);
+
+function isWanted(name: string): boolean {
+  return wanted.length === 0 || wanted.includes(name);
+}
+
+async function run(benchmark: Benchmark): Promise<void> {
+  const result = await runBenchmark(benchmark, { rounds, onRun: progress });
+  results.push(result);
+  console.log(tableOf(result));
+  const shares = result.contenders.map(({ median }) => median.othersShare ?? NaN);
+  console.log(
+    `  others had ${shares.map((share) => `${(share * 100).toFixed(0)} %`).join(", ")} of the machine`,
+  );
+}
+
+function progress(name: string, figures: Figures): void {
+  const rate = Math.round(eventsPerSecond(figures)).toLocaleString("en");
+  process.stderr.write(`  ${name}: ${rate}/s, ${figures.cpuSeconds.toFixed(1)} CPU s\n`);
+}
