@@ -46,9 +46,10 @@ export function* sampleStream(
   const random = randomNumbers(seed);
   const templates = sample.map((line) => new Template(line));
   const searched = templates.filter(({ isSearched }) => isSearched);
+  const named = searched.filter(({ isNamed }) => isNamed);
   if (kind === "mixed") yield* mixed(templates, eventsCount, random);
   else if (kind === "unique") yield* unique(searched, eventsCount, random);
-  else yield* churn(searched, eventsCount, random);
+  else yield* churn(named, eventsCount, random);
 }
 
 function* mixed(
@@ -105,9 +106,11 @@ function* churn(
 /** A line of the sample, cut where the entities of one copy differ from those of another. */
 class Template {
   readonly isSearched: boolean;
-  readonly #key: readonly string[];
-  readonly #event: readonly string[];
-  readonly #deletion: readonly string[];
+  /** Only what has a name is changed from revision to revision. */
+  readonly isNamed: boolean;
+  readonly #key: readonly (string | undefined)[];
+  readonly #event: readonly (string | undefined)[];
+  readonly #deletion: readonly (string | undefined)[];
 
   constructor(line: string) {
     const { row, ts } = LINE.exec(line)?.groups ?? {};
@@ -116,6 +119,7 @@ class Template {
     this.isSearched = !UNSEARCHED_TYPES.includes(key.split("/")[3] ?? "");
     this.#key = key.split(SLOT);
     this.#event = line.split(SLOT);
+    this.isNamed = this.#event.includes(undefined);
     const deletion = `{"before": ${row}, "after": null, "op": "d", "ts_ms": ${ts}}`;
     this.#deletion = deletion.split(SLOT);
   }
