@@ -1,6 +1,7 @@
 /**
  * `bun run gate`: everything that must hold before a change lands. Format, types, lint with the
- * layer arrows, build, tests on real services, and a smoke run of the built binary.
+ * layer arrows, build, tests on real services, a quick benchmark, of which only figures are wanted, and
+ * a smoke run of the built binary.
  */
 import { join } from "node:path";
 
@@ -20,6 +21,7 @@ const STEPS: readonly Step[] = [
   { title: "types of the page", cmd: [BUN, "x", "tsc", "--noEmit", "-p", "core/serve/page"] },
   { title: "lint", cmd: [BUN, "x", "oxlint", "--deny-warnings"] },
   { title: "build and test", cmd: [BUN, "run", "test"] },
+  { title: "bench", cmd: [BUN, "tests/bench/main.ts", "--quick"] },
   { title: "smoke: version", cmd: [KONN, "--version"] },
   { title: "smoke: help", cmd: [KONN, "--help"] },
 ];

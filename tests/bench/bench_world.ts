@@ -21,6 +21,8 @@ export interface BenchWorld {
   readonly folder: string;
   /** Of the longest stream; those that take longer per event are shorter. */
   readonly eventsCount: number;
+  /** Without what would have to be installed first. */
+  readonly isQuick: boolean;
 }
 
 export function stream(kind: StreamKind, eventsCount: number): StreamFile {
@@ -81,6 +83,12 @@ export function kcatProduce({ services }: BenchWorld, topic: string, file: Strea
   const once = ["-X", "enable.idempotence=true", "-X", "acks=all"];
   const where = ["-b", services.brokers, "-t", topic];
   return ["kcat", "-P", ...where, ...once, "-K", KEY_END, "-l", file.keyedPath];
+}
+
+/** Fills a topic, without anything in it that is not an event. */
+export async function produce(world: BenchWorld, topic: string, file: StreamFile): Promise<void> {
+  if (hasKcat()) await measure(world, kcatProduce(world, topic, file));
+  else await measurePeer(world, "naive_producer.ts", [world.services.brokers, topic, file.path]);
 }
 
 /** Makes a topic for the time of the work. */

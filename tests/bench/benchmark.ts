@@ -10,8 +10,17 @@ export interface Figures {
   readonly peakBytes: number;
   readonly kafkaCpuSeconds: number | undefined;
   readonly openSearchCpuSeconds: number | undefined;
+  /** Of what was done many times within the run. */
+  readonly latency?: Latency | undefined;
   /** Which part of the machine other processes had meanwhile, 0 to 1. */
   readonly othersShare: number | undefined;
+}
+
+/** How long one time took, in milliseconds: half of them, 95 and 99 in a hundred at most so much. */
+export interface Latency {
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
 }
 
 export interface Contender {
@@ -20,11 +29,13 @@ export interface Contender {
 }
 
 /** What is compared. Each is per second or per event, so that runs of any length compare. */
-export type Measure = "events/s" | "documents/s" | "CPU" | "MiB";
+export type Measure = "events/s" | "documents/s" | "CPU" | "MiB" | "p50 ms" | "p99 ms";
 
-/** What konn is to reach. With a rival it is a ratio, konn by rival; else it is konn's own figure. */
+/** What is to be reached. With a rival it is a ratio, konn by rival; else it is a figure itself. */
 export interface Goal {
   readonly measure: Measure;
+  /** Whose figure it is; konn's by default. */
+  readonly contender?: string;
   readonly rival?: string;
   readonly atLeast?: number;
   readonly atMost?: number;
@@ -79,6 +90,8 @@ export async function runBenchmark(
       onRun?.(contender.name, figures);
     }
   }
+  const runsOf = (wanted: string | undefined): readonly Figures[] =>
+    runs[contenders.findIndex((contender) => contender.name === wanted)] ?? [];
   const [own = []] = runs;
   const ratioTo = (rival: readonly Figures[], measure: Measure): number =>
     medianOf(own.map((figures, at) => measured(figures, measure) / measured(rival[at], measure)));
@@ -95,15 +108,15 @@ export async function runBenchmark(
         rounds: all,
       };
     }),
-    goals: goals.flatMap((goal) => {
-      const at = contenders.findIndex((contender) => contender.name === goal.rival);
-      if (goal.rival !== undefined && at === -1) return [];
+    goals: goals.map((goal) => {
+      const { measure, rival, contender, atLeast = 0, atMost = Infinity } = goal;
       const reached =
-        goal.rival === undefined
-          ? medianOf(own.map((figures) => measured(figures, goal.measure)))
-          : ratioTo(runs[at] ?? [], goal.measure);
-      const { atLeast = 0, atMost = Infinity } = goal;
-      return [{ ...goal, reached, isMet: reached >= atLeast && reached <= atMost }];
+        rival === undefined
+          ? medianOf(
+              runsOf(contender ?? contenders[0]?.name).map((figures) => measured(figures, measure)),
+            )
+          : ratioTo(runsOf(rival), measure);
+      return { ...goal, reached, isMet: reached >= atLeast && reached <= atMost };
     }),
   };
 }
@@ -118,6 +131,8 @@ function measured(figures: Figures | undefined, measure: Measure): number {
   if (measure === "events/s") return eventsPerSecond(figures);
   if (measure === "documents/s") return documents / seconds;
   if (measure === "CPU") return cpuSeconds / events;
+  if (measure === "p50 ms") return figures.latency?.p50Ms ?? NaN;
+  if (measure === "p99 ms") return figures.latency?.p99Ms ?? NaN;
   return peakBytes / 1024 / 1024;
 }
 
@@ -136,6 +151,13 @@ function medians(runs: readonly Figures[]): Figures {
     kafkaCpuSeconds: known(({ kafkaCpuSeconds }) => kafkaCpuSeconds),
     openSearchCpuSeconds: known(({ openSearchCpuSeconds }) => openSearchCpuSeconds),
     othersShare: known(({ othersShare }) => othersShare),
+    ...(runs.every(({ latency }) => latency) && {
+      latency: {
+        p50Ms: of(({ latency }) => latency?.p50Ms ?? NaN),
+        p95Ms: of(({ latency }) => latency?.p95Ms ?? NaN),
+        p99Ms: of(({ latency }) => latency?.p99Ms ?? NaN),
+      },
+    }),
   };
 }
 

@@ -18,19 +18,16 @@ import {
   type Figures,
   runBenchmark,
 } from "./benchmark.ts";
-import {
-  type BenchWorld,
-  hasKcat,
-  kcatProduce,
-  measure,
-  stream,
-  withTopic,
-} from "./bench_world.ts";
+import { type BenchWorld, hasKcat, produce, stream, withTopic } from "./bench_world.ts";
+import { embeddedBenchmark } from "./embedded_benchmark.ts";
 import { loadAverage } from "./process_stats.ts";
 import { replayBenchmark } from "./replay_benchmark.ts";
 import { tableOf } from "./report.ts";
+import type { StreamKind } from "./sample_stream.ts";
 import { benchServices } from "./services.ts";
+import { startBenchmark } from "./start_benchmark.ts";
 import { syncBenchmark } from "./sync_benchmark.ts";
+import { transferBenchmarks } from "./transfer_benchmark.ts";
 
 const { values } = parseArgs({
   options: {
@@ -50,25 +47,44 @@ const loadBefore = loadAverage();
 const startedAt = new Date().toISOString();
 using folder = new TemporaryFolder();
 await using services = await benchServices();
-const world: BenchWorld = { services, folder: folder.path, eventsCount };
+const world: BenchWorld = { services, folder: folder.path, eventsCount, isQuick: values.quick };
 
+if (isWanted("start")) await run(await startBenchmark(world));
 if (isWanted("replay")) await run(replayBenchmark(world));
+if (isWanted("transfer")) {
+  await withStream("mixed", eventsCount, async (topic) => {
+    for (const benchmark of transferBenchmarks(world, { eventsCount, topic })) await run(benchmark);
+  });
+}
+// Each event of the other streams is a document to be analyzed.
+const documentsCount = Math.ceil(eventsCount / 5);
 for (const kind of ["mixed", "unique", "churn"] as const) {
   if (!isWanted("sync") && !isWanted(`sync ${kind}`)) continue;
-  // Each event of the others is a document to be analyzed.
-  const count = kind === "mixed" ? eventsCount : Math.ceil(eventsCount / 5);
-  await withTopic(world, async (topic) => {
-    const file = stream(kind, count);
-    await measure(world, kcatProduce(world, topic, file));
+  const count = kind === "mixed" ? eventsCount : documentsCount;
+  await withStream(kind, count, async (topic) => {
     await run(await syncBenchmark(world, { kind, eventsCount: count, topic }));
   });
 }
+if (isWanted("try")) await run(embeddedBenchmark(world, documentsCount));
 
 const machine = { processors: cpus().length, model: cpus()[0]?.model, kcat: hasKcat() };
 const load = { before: loadBefore, after: loadAverage() };
 const report = { startedAt, machine, load, rounds, benchmarks: results };
 writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 console.log(`\nAll figures: ${values.json}`);
+
+/** Puts a stream into a topic for the time of the work. */
+async function withStream(
+  kind: StreamKind,
+  count: number,
+  work: (topic: string) => Promise<void>,
+): Promise<void> {
+  const file = stream(kind, count);
+  await withTopic(world, async (topic) => {
+    await produce(world, topic, file);
+    await work(topic);
+  });
+}
 
 function isWanted(name: string): boolean {
   return wanted.length === 0 || wanted.includes(name);

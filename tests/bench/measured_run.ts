@@ -69,7 +69,8 @@ export async function measuredRun(
   return {
     seconds,
     cpuSeconds,
-    peakBytes: peakBytes || maxRSS,
+    // The kernel counts what the parent had until it became another program, so look for ourselves.
+    peakBytes: process.platform === "linux" ? peakBytes || NaN : maxRSS,
     kafkaCpuSeconds: taken("kafka"),
     openSearchCpuSeconds: taken("openSearch"),
     othersShare: all && Math.max(0, (all - known) / seconds / availableParallelism()),
