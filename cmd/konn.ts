@@ -39,7 +39,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const [name, ...rawArgs] = argv;
   if (name === undefined) return await printOverview(2);
   if (name === "--help" || name === "-h" || name === "help") return await printOverview(0);
-  if (["--version", "-V", "-v", "version"].includes(name)) return await printVersion();
+  if (["--version", "-V", "-v", "version"].includes(name)) return await printVersion(rawArgs);
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) throw unknownCommand(name);
   const { command } = await load();
@@ -93,10 +93,11 @@ async function printHelp(command: KonnCommand): Promise<number> {
   return 0;
 }
 
-async function printVersion(): Promise<number> {
-  const { VERSION } = await import("../core/base/version.ts");
+async function printVersion(rawArgs: readonly string[]): Promise<number> {
+  const { buildInfo } = await import("../core/base/version.ts");
   const { writeFully } = await import("./cli/terminal.ts");
-  writeFully(1, `${VERSION}\n`);
+  const info = buildInfo();
+  writeFully(1, `${rawArgs.includes("--json") ? JSON.stringify(info) : info.version}\n`);
   return 0;
 }
 
