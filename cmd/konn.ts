@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: KonnCommand }>>
   verify: () => import("./verify.ts"),
   status: () => import("./status.ts"),
   doctor: () => import("./doctor.ts"),
+  health: () => import("./health.ts"),
   "dead-letters": () => import("./dead_letters.ts"),
 };
 

@@ -2,11 +2,9 @@ import { KonnError } from "../core/base/errors.ts";
 import type { Logger } from "../core/observe/observer.ts";
 import type { Searcher } from "../core/search/mod.ts";
 import { declareCommand } from "./cli/declare.ts";
+import { DEFAULT_LISTEN } from "./cli/default_listen.ts";
 import { openSearcher, SEARCHER_SETTINGS } from "./cli/open_searcher.ts";
 import { untilAborted } from "./cli/until_aborted.ts";
-
-/** The port is that of `konn try`. Nobody but this machine reaches it. */
-const DEFAULT_LISTEN = { hostname: "127.0.0.1", port: 7_700 };
 
 export const command = declareCommand({
   name: "serve",

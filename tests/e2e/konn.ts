@@ -46,8 +46,11 @@ export function spawnKonn(args: readonly string[], { cwd, environment = {} }: Ko
   });
 }
 
+/** Of a process, what tells how it ended. */
+type Ended = Pick<KonnProcess, "stdout" | "stderr" | "exited" | "signalCode">;
+
 /** Waits for a process to end and collects what it printed. */
-export async function resultOf(child: KonnProcess): Promise<KonnResult> {
+export async function resultOf(child: Ended): Promise<KonnResult> {
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   const exitCode = await child.exited;
   return { exitCode, signal: child.signalCode, stdout, stderr };
