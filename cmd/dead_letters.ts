@@ -1,3 +1,4 @@
+import { formatCounted } from "../core/base/format.ts";
 import type { NumberedLetter } from "../core/dead_letter/letter_list.ts";
 import type { DeadLetterRun } from "../core/check/dead_letter_runs.ts";
 import { KonnError } from "../core/base/errors.ts";
@@ -23,12 +24,18 @@ const LISTED_COUNT = 100;
 
 export const command = declareCommand({
   name: "dead-letters",
-  description: "Look at refused events, deliver them after all, or forget them",
+  description: "Show refused events, deliver them, or forget them",
   positionals: [
-    { name: "action", description: "list, show, retry or drop", required: true },
+    {
+      name: "action",
+      description: "list, show, retry or drop",
+      required: true,
+      choices: Object.keys(ACTIONS),
+    },
     { name: "numbers", description: "which: 3, or 3,5-9 (default: all)", required: false },
   ],
   settings: DEAD_LETTER_SETTINGS,
+  wording: { limit: `list: show so many letters of each run (default: ${LISTED_COUNT})` },
   examples: [
     { description: "What was refused, and why", command: "konn dead-letters list" },
     { description: "One of them, with the event", command: "konn dead-letters show 3 --content" },
@@ -40,9 +47,7 @@ export const command = declareCommand({
   ],
   async run(invocation) {
     const { positionals, settings } = invocation;
-    const name = positionals["action"] ?? "";
-    const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
-    if (action === undefined) throw unknownAction(name);
+    const action = ACTIONS[positionals["action"] ?? ""] ?? list;
     const numbers = parseNumbers(positionals["numbers"] ?? "");
     const { deadLetterRuns, oneRun } = await import("../core/check/dead_letter_runs.ts");
     const { refuseMissingNumbers } = await import("../core/dead_letter/drop_letters.ts");
@@ -125,7 +130,7 @@ async function drop(
       hint: "Stop it first: it writes to the same file.",
     });
     const count = numbers?.size ?? countDeadLetters(run.path);
-    const question = `Forget ${count} dead letter${count === 1 ? "" : "s"} of ${runTitle(run)}?`;
+    const question = `Forget ${formatCounted(count, "dead letter")} of ${runTitle(run)}?`;
     if (!settings.yes && !(await confirm(question, interrupt.signal))) {
       terminal.note("Nothing was dropped.");
       return 1;
@@ -134,14 +139,6 @@ async function drop(
     dropped += count;
   }
   if (terminal.json) terminal.result(JSON.stringify({ dropped }));
-  else terminal.note(`Dropped ${dropped} dead letter${dropped === 1 ? "" : "s"}.`);
+  else terminal.note(`Dropped ${formatCounted(dropped, "dead letter")}.`);
   return 0;
-}
-
-function unknownAction(action: string): KonnError {
-  return new KonnError(`Cannot ${action} dead letters: there is no such action`, {
-    code: "USAGE",
-    kind: "usage",
-    hint: `There are ${Object.keys(ACTIONS).join(", ")}. \`konn dead-letters --help\` shows how they are used.`,
-  });
 }

@@ -24,7 +24,7 @@ const UNAVAILABLE_EXIT_CODE = 3;
 
 export const command = declareCommand({
   name: "doctor",
-  description: "Look at everything that a run needs, and say what would go wrong",
+  description: "Check what a run needs, and say what would go wrong",
   positionals: [
     { name: "file", description: "a file that konn replay is to read", required: false },
   ],

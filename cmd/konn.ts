@@ -3,21 +3,7 @@ import { runCommand } from "citty";
 import { EXIT_CODES, KonnError } from "../core/base/errors.ts";
 import { suggest } from "../core/base/suggest.ts";
 import type { CallContext, Interrupt, KonnCommand } from "./cli/declare.ts";
-
-/** The commands, each imported only when it is called. */
-const COMMANDS: Readonly<Record<string, () => Promise<{ command: KonnCommand }>>> = {
-  replay: () => import("./replay.ts"),
-  sync: () => import("./sync.ts"),
-  pipe: () => import("./pipe.ts"),
-  search: () => import("./search.ts"),
-  try: () => import("./try.ts"),
-  serve: () => import("./serve.ts"),
-  verify: () => import("./verify.ts"),
-  status: () => import("./status.ts"),
-  doctor: () => import("./doctor.ts"),
-  health: () => import("./health.ts"),
-  "dead-letters": () => import("./dead_letters.ts"),
-};
+import { COMMANDS, loadCommands } from "./commands.ts";
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
@@ -82,8 +68,7 @@ function listenForInterrupts(): Interrupt {
 async function printOverview(exitCode: number): Promise<number> {
   const { overviewUsage } = await import("./cli/usage.ts");
   const { writeFully } = await import("./cli/terminal.ts");
-  const loaded = await Promise.all(Object.values(COMMANDS).map((load) => load()));
-  writeFully(exitCode === 0 ? 1 : 2, `${overviewUsage(loaded.map(({ command }) => command))}\n`);
+  writeFully(exitCode === 0 ? 1 : 2, `${overviewUsage(await loadCommands())}\n`);
   return exitCode;
 }
 

@@ -13,7 +13,7 @@ import {
 
 export const command = declareCommand({
   name: "replay",
-  description: "Put the events of a JSONL file into a Kafka topic, in the order of the file",
+  description: "Put the events of a JSONL file into a Kafka topic",
   positionals: [
     { name: "file", description: "JSON lines, also .gz or .zst; - is stdin", required: true },
   ],
@@ -29,6 +29,7 @@ export const command = declareCommand({
     ...KAFKA_SECURITY_SETTINGS,
     ...TRANSFER_SETTINGS,
   ],
+  wording: { topic: "Kafka topic" },
   examples: [
     { description: "Into cdc-events on localhost:9092", command: "konn replay stream.jsonl" },
     {

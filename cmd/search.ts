@@ -16,6 +16,10 @@ export const command = declareCommand({
     },
   ],
   settings: ["type", "control-plane", "limit", "explain", ...SEARCHER_SETTINGS],
+  wording: {
+    limit: `show so many (default: ${DEFAULT_LIMIT})`,
+    index: "the index: its alias, a URL, or sqlite:FILE",
+  },
   examples: [
     { description: "Typos are forgiven", command: "konn search paymnets" },
     { description: "Services only", command: "konn search orders api --type service" },

@@ -10,6 +10,11 @@ export const command = declareCommand({
   name: "serve",
   description: "Serve the search bar and its HTTP API",
   settings: ["listen", ...SEARCHER_SETTINGS, "control-plane", "token-file", "allow-host"],
+  wording: {
+    listen: "address of the search bar (default: 127.0.0.1:7700)",
+    index: "the index: its alias, a URL, or sqlite:FILE",
+    "control-plane": "show these control planes alone, by their ids",
+  },
   examples: [
     { description: "On http://127.0.0.1:7700", command: "konn serve" },
     {

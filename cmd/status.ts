@@ -9,7 +9,7 @@ import { connectionSecurity } from "./cli/security.ts";
 
 export const command = declareCommand({
   name: "status",
-  description: "Show how far each run has come, its lag and its dead letters",
+  description: "Show the place, lag and dead letters of each run",
   settings: ["brokers", "topic", "opensearch-url", "index", "group", ...KAFKA_SECURITY_SETTINGS],
   idleSettings: SYNC_SETTINGS,
   examples: [

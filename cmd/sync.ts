@@ -9,7 +9,7 @@ import { transfer, type TransferOptions } from "./cli/transfer.ts";
 
 export const command = declareCommand({
   name: "sync",
-  description: "Keep an OpenSearch index equal to what a Kafka topic says",
+  description: "Keep an OpenSearch index equal to a Kafka topic",
   settings: SYNC_SETTINGS,
   examples: [
     { description: "Follow the topic until stopped", command: "konn sync" },

@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds } from "../core/base/format.ts";
+import { formatCount, formatCounted, formatSeconds } from "../core/base/format.ts";
 import type { VerifyOptions, VerifyReport } from "../core/check/verify_index.ts";
 import type { ConnectorOptions } from "../core/connectors/mod.ts";
 import { createRunObserver, type Logger } from "../core/observe/observer.ts";
@@ -8,9 +8,12 @@ import { indexUrl } from "./cli/index_url.ts";
 import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
 import { connectionSecurity } from "./cli/security.ts";
 
+/** Keys of a kind that a person is shown where --limit does not say how many. */
+const PRINTED_KEYS_COUNT = 5;
+
 export const command = declareCommand({
   name: "verify",
-  description: "Compare an OpenSearch index with what its Kafka topic says",
+  description: "Compare an OpenSearch index with its Kafka topic",
   settings: [
     "brokers",
     "topic",
@@ -26,6 +29,7 @@ export const command = declareCommand({
     ...OPENSEARCH_SECURITY_SETTINGS,
   ],
   idleSettings: SYNC_SETTINGS,
+  wording: { limit: `name so many keys of each kind (default: ${PRINTED_KEYS_COUNT})` },
   examples: [
     { description: "Exit code 0 when they are equal, 1 when not", command: "konn verify" },
     { description: "Write anew what differs", command: "konn verify --repair" },
@@ -86,9 +90,6 @@ async function stopped<Result>(
   }
 }
 
-/** Keys of a kind that a person is shown where --limit does not say how many. */
-const PRINTED_KEYS_COUNT = 5;
-
 /** What a comparison cannot put right, also where only its exit code is looked at. */
 function warn(report: VerifyReport, log: Logger): void {
   if (report.keys_in_two_lanes > 0) {
@@ -123,7 +124,7 @@ function reportText(
   const section = (name: string, count: number, keys: readonly string[]) =>
     count === 0 ? [] : sectionLines(name, count, keys.slice(0, limit));
   const lines = [
-    `${index} ${verdict} ${topic}: ${formatCount(documents)} documents, ${formatCount(events)} events, ${formatSeconds(seconds)}`,
+    `${index} ${verdict} ${topic}: ${formatCounted(documents, "document")}, ${formatCounted(events, "event")}, ${formatSeconds(seconds)}`,
     ...section("missing", missing, ids.missing),
     ...section("stale", stale, ids.stale),
     ...section("extra", extra, ids.extra),

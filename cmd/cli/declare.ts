@@ -18,6 +18,8 @@ export interface Positional {
   readonly required: boolean;
   /** The last one may stand for all arguments that follow, which are joined with spaces. */
   readonly isRepeated?: boolean;
+  /** The words that it can be; without them it is a file or free text, by its name. */
+  readonly choices?: readonly string[];
 }
 
 export interface Example {
@@ -57,6 +59,8 @@ export interface Declaration<Name extends SettingName> {
   readonly idleSettings?: readonly SettingName[];
   /** False for a command that goes on without a configuration file that cannot be used. */
   readonly needsConfig?: boolean;
+  /** What a setting says in the help of this command, where that is not what it says in others. */
+  readonly wording?: Partial<Record<Name, string>>;
   readonly examples: readonly Example[];
   /** Does the work and returns the exit code. */
   run(invocation: Invocation<Name>): Promise<number>;
@@ -71,6 +75,8 @@ export interface KonnCommand {
   readonly settings: readonly SettingName[];
   /** Those of the settings that change nothing here. */
   readonly idleSettings: readonly SettingName[];
+  /** What these settings say in the help of this command, in place of their own description. */
+  readonly wording: Partial<Record<SettingName, string>>;
   readonly examples: readonly Example[];
 }
 
@@ -86,6 +92,7 @@ export function declareCommand<const Name extends SettingName>(
   declaration: Declaration<Name>,
 ): KonnCommand {
   const { name, description, positionals = [], examples, needsConfig = true } = declaration;
+  const wording: KonnCommand["wording"] = declaration.wording ?? {};
   const used: readonly SettingName[] = declaration.settings;
   const idleSettings = (declaration.idleSettings ?? []).filter((idle) => !used.includes(idle));
   // A setting may belong to both services.
@@ -119,7 +126,7 @@ export function declareCommand<const Name extends SettingName>(
       });
     },
   });
-  return { definition, name, description, positionals, settings, idleSettings, examples };
+  return { definition, name, description, positionals, settings, idleSettings, wording, examples };
 }
 
 function positionalArgs(positionals: readonly Positional[]): ArgsDef {

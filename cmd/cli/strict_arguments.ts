@@ -76,12 +76,26 @@ function checkArity(command: KonnCommand, positionals: readonly string[]): void 
       command,
       `Cannot run konn ${command.name} without ${missing.name.toUpperCase()}`,
     );
+  for (const [index, value] of positionals.entries()) {
+    const { name, choices = [] } = command.positionals[index] ?? { name: "" };
+    if (choices.length > 0 && !choices.includes(value)) throw notAChoice(command, name, value);
+  }
   if (command.positionals.at(-1)?.isRepeated === true) return;
   const extra = positionals[command.positionals.length];
   if (extra === undefined) return;
   throw usageError(
     command,
     `Cannot use ${JSON.stringify(extra)}: konn ${command.name} takes ${arityOf(command)}`,
+  );
+}
+
+function notAChoice(command: KonnCommand, name: string, value: string): KonnError {
+  const choices = command.positionals.find((one) => one.name === name)?.choices ?? [];
+  const meant = suggest(value, choices);
+  return usageError(
+    command,
+    `Cannot use ${JSON.stringify(value)} as ${name.toUpperCase()}: expected one of ${choices.join(", ")}`,
+    meant && `Did you mean ${meant}?`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { totalOf } from "../../core/base/counts.ts";
-import { formatCount, formatSeconds } from "../../core/base/format.ts";
+import { formatCount, formatCounted, formatSeconds } from "../../core/base/format.ts";
 import { KonnError } from "../../core/base/errors.ts";
 import { suggest } from "../../core/base/suggest.ts";
 import { isLines } from "../../core/connectors/connector_url.ts";
@@ -217,27 +217,23 @@ function summaryText(
     parts.push(`${formatCount(skippedCount)} skipped (${details})`);
   }
   const place = deadLetters > 0 ? ` (${summary.deadLettersPath ?? "not kept"})` : "";
-  parts.push(`${counted(deadLetters, "dead letter")}${place}`);
+  parts.push(`${formatCounted(deadLetters, "dead letter")}${place}`);
   if (summary.droppedFields > 0)
-    parts.push(`${formatCount(summary.droppedFields)} fields left out`);
+    parts.push(`${formatCounted(summary.droppedFields, "field")} left out`);
   if (summary.unavailableKeys > 0) {
-    parts.push(`${formatCount(summary.unavailableKeys)} rows without their value (TOAST)`);
+    parts.push(`${formatCounted(summary.unavailableKeys, "row")} without a value (TOAST)`);
   }
-  if (retries > 0) parts.push(`${formatCount(retries)} ${retries === 1 ? "retry" : "retries"}`);
+  if (retries > 0) parts.push(formatCounted(retries, "retry", "retries"));
   const perSecond = formatCount(Math.round(events / Math.max(seconds, 0.001)));
   const time = `${formatSeconds(seconds)} (${perSecond}/s)`;
   const isCut = !summary.complete && !follow;
   const state = isCut ? " Stopped before the end; the next run goes on from here." : "";
-  return `${verb} ${counted(events, "event")} from ${from} to ${to} in ${time}: ${parts.join(", ")}.${state}`;
+  return `${verb} ${formatCounted(events, "event")} from ${from} to ${to} in ${time}: ${parts.join(", ")}.${state}`;
 }
 
 /** A URL as a person would write it: a file by its path. */
 function placeOf(url: string): string {
   return url.replace(/^file:/, "").replace(/^dry-run:.*/, "nowhere (--dry-run)");
-}
-
-function counted(count: number, name: string): string {
-  return `${formatCount(count)} ${name}${count === 1 ? "" : "s"}`;
 }
 
 function jsonOverData(): KonnError {

@@ -11,7 +11,7 @@ import type { KonnCommand, Positional } from "./declare.ts";
 
 /** The help of one command, within 80 columns. */
 export function commandUsage(command: KonnCommand): string {
-  const { name, description, positionals, settings, idleSettings, examples } = command;
+  const { name, description, positionals, settings, idleSettings, wording, examples } = command;
   const own = settings.filter(
     (setting) => !isCommon(setting) && !isSecurity(setting) && !idleSettings.includes(setting),
   );
@@ -27,22 +27,31 @@ export function commandUsage(command: KonnCommand): string {
       "Arguments",
       positionals.map((p) => [p.name.toUpperCase(), p.description]),
     ),
-    titled("Flags", own.map(settingRow)),
+    titled(
+      "Flags",
+      own.map((setting) => settingRow(setting, wording[setting])),
+    ),
     titled(
       "Flags for TLS and users (docs/security.md)",
-      security.filter((setting) => !isEnvironmentOnly(setting)).map(settingRow),
+      security.filter((setting) => !isEnvironmentOnly(setting)).map((one) => settingRow(one)),
     ),
     titled(
       "Variables for secrets, which have no flag",
       security.filter(isEnvironmentOnly).map(secretRow),
     ),
-    titled("Common flags", [...COMMON_SETTINGS.map(settingRow), ["--help", "this text"]]),
+    titled("Common flags", [
+      ...COMMON_SETTINGS.map((one) => settingRow(one)),
+      ["--help", "this text"],
+    ]),
     idleText(idleSettings),
     titled("Examples", []) +
       examples.map(({ description: what, command: line }) => `  # ${what}\n  ${line}`).join("\n"),
     `Every flag is also a variable (${own[0] ? variableOf(own[0]) : "KONN_STATE_DIR"}) and a line in konn.toml.`,
   ]);
 }
+
+/** The first examples of so many commands stand in the help of konn itself. */
+const OVERVIEW_EXAMPLES_COUNT = 3;
 
 /** The help of konn itself. */
 export function overviewUsage(commands: readonly KonnCommand[]): string {
@@ -58,8 +67,10 @@ export function overviewUsage(commands: readonly KonnCommand[]): string {
       ["--version", "the version of konn"],
     ]),
     titled("Examples", []) +
-      ["konn replay stream.jsonl", "konn sync --from-beginning --until-end", "konn status"]
-        .map((line) => `  ${line}`)
+      commands
+        .flatMap(({ examples }) => examples.slice(0, 1))
+        .slice(0, OVERVIEW_EXAMPLES_COUNT)
+        .map(({ description, command }) => `  # ${description}\n  ${command}`)
         .join("\n"),
   ]);
 }
@@ -74,12 +85,12 @@ function placeOf({ name, isRepeated }: Positional): string {
   return `${name.toUpperCase()}${isRepeated === true ? "..." : ""}`;
 }
 
-function settingRow(name: SettingName): [string, string] {
+function settingRow(name: SettingName, wording?: string): [string, string] {
   const setting: Setting<unknown> = SETTINGS[name];
   const label =
     setting.placeholder === undefined ? `--${name}` : `--${name} ${setting.placeholder}`;
   const fallback = setting.default === undefined ? "" : ` (default: ${setting.default})`;
-  return [label, `${setting.description}${fallback}`];
+  return [label, `${wording ?? setting.description}${fallback}`];
 }
 
 function secretRow(name: SettingName): [string, string] {

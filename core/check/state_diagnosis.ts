@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { formatCount } from "../base/format.ts";
+import { formatCount, formatCounted } from "../base/format.ts";
 import { KonnError, messageOf } from "../base/errors.ts";
 import { listCheckpoints } from "../checkpoint/mod.ts";
 import { failed, failedBy, type Finding, passed, warned } from "../connector/finding.ts";
@@ -98,7 +98,7 @@ function deadLettersFinding(stateDir: string): Finding {
     }
     return warned(
       "dead letters",
-      `${formatCount(count)} events were refused and are in no index`,
+      `${formatCounted(count, "event was", "events were")} refused, and in no index`,
       "konn dead-letters list tells why, konn dead-letters retry delivers them, drop forgets them.",
     );
   } catch (error) {

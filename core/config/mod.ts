@@ -11,6 +11,7 @@ export { readTlsFiles } from "./tls_files.ts";
 export {
   COMMON_SETTINGS,
   environmentName,
+  choicesOf,
   isEnvironmentOnly,
   KAFKA_SECURITY_SETTINGS,
   OPENSEARCH_SECURITY_SETTINGS,

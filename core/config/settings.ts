@@ -35,14 +35,14 @@ export interface Setting<Value> {
  * A default belongs to the setting, so it is the same for all commands.
  */
 export const SETTINGS = {
-  from: optional(text, "URL", "where events come from: FILE, -, kafka:TOPIC"),
+  from: optional(text, "FILE|URL", "where events come from: FILE, -, kafka:TOPIC"),
   to: optional(
     text,
-    "URL",
+    "FILE|URL",
     "where events go to: FILE, -, kafka:TOPIC, opensearch:INDEX, sqlite:FILE",
   ),
   brokers: withDefault(brokers, "HOST:PORT,...", "Kafka brokers to begin with", "localhost:9092"),
-  topic: withDefault(topics, "NAME", "Kafka topic; sync reads several: a,b", "cdc-events"),
+  topic: withDefault(topics, "NAME", "Kafka topic, or several: a,b", "cdc-events"),
   partitions: optional(count(1), "N", "partitions of a topic that konn makes (default: 3)"),
   compression: withDefault(
     choice(["none", "gzip", "snappy", "lz4", "zstd"]),
@@ -61,29 +61,25 @@ export const SETTINGS = {
   stream: optional(text, "NAME", "name of the file's stream (default: known by its first line)"),
   "from-line": optional(count(1), "N", "go on with line N of the file, whatever was replayed"),
   "opensearch-url": withDefault(httpUrl, "URL", "OpenSearch", "http://localhost:9200"),
-  index: withDefault(index, "NAME|URL", "alias that searches read, or sqlite:FILE", "cdc"),
+  index: withDefault(index, "NAME|URL", "the alias of the index, or its URL", "cdc"),
   format: optional(
     choice(["event", "record"]),
     "FORMAT",
-    "of JSON lines: event, record (kcat -J); when reading told by look",
+    "of JSON lines: event, record (as kcat -J); a file that is read shows it by its look",
   ),
   append: toggle("add to an output file that exists"),
   overwrite: toggle("replace an output file that exists"),
-  group: optional(text, "NAME", "share the topic with other konn: Kafka consumer group"),
+  group: optional(text, "NAME", "share the topic with other konn, by Kafka's consumer group NAME"),
   "from-beginning": toggle("start over: build a new index from the topic's start"),
   "accept-loss": toggle("start over even if the topic has lost its beginning"),
   keep: withDefault(count(0), "N", "indexes kept after --from-beginning, to go back to", "1"),
   again: toggle("send a file that was replayed already once more"),
   "until-end": toggle("stop at the end that the topic has now"),
   follow: toggle("go on when the end of the file is reached"),
-  wait: optional(duration, "DUR", "wait so long for services to start: 60s"),
+  wait: optional(duration, "DUR", "wait so long for services that are still starting: 60s"),
   rate: optional(rate, "N/s", "at most so many events a second: 500/s"),
   speed: optional(factor, "Nx", "pace by the events' own times: 1x, 10x"),
-  limit: optional(
-    count(1),
-    "N",
-    "stop after so many events; verify, dead-letters, search: show so many",
-  ),
+  limit: optional(count(1), "N", "stop after so many events"),
   "exclude-types": optional(list, "TYPES", "leave out entity types: key,certificate"),
   "skip-types": withDefault(
     list,
@@ -101,7 +97,7 @@ export const SETTINGS = {
   "keep-tombstones": withDefault(
     duration,
     "DUR",
-    "keep the versions of deleted documents: 24h",
+    "how long the versions of deleted documents are kept",
     "24h",
   ),
   type: optional(list, "TYPES", "entity types that are searched: service,route"),
@@ -110,10 +106,15 @@ export const SETTINGS = {
   listen: optional(
     listenAddress,
     "HOST:PORT",
-    "HTTP address: health and metrics; serve: 127.0.0.1:7700",
+    "HTTP address for health and metrics: 127.0.0.1:9464",
   ),
-  "ready-lag": withDefault(duration, "DUR", "/readyz: no event waits for longer: 60s", "60s"),
-  run: optional(text, "NAME", "of which run, by its name or the beginning of it"),
+  "ready-lag": withDefault(
+    duration,
+    "DUR",
+    "/readyz says no when an event waits for longer",
+    "60s",
+  ),
+  run: optional(text, "NAME", "the run, by its name or the beginning of it"),
   content: toggle("show the event itself, read again from its source; it may hold secrets"),
   late: toggle("retry also into a topic or a file, behind what came later"),
   yes: toggle("do not ask"),
@@ -210,6 +211,13 @@ export const OPENSEARCH_SECURITY_SETTINGS = [
   "opensearch-password-file",
   "insecure",
 ] as const satisfies readonly SettingName[];
+
+/** The values that a setting can have, where it is one of some words; else none. */
+export function choicesOf(name: SettingName): readonly string[] {
+  let schema: object = SETTINGS[name].schema;
+  while ("wrapped" in schema && schema.wrapped instanceof Object) schema = schema.wrapped;
+  return "options" in schema && Array.isArray(schema.options) ? schema.options.map(String) : [];
+}
 
 /** Whether a setting is a secret, which only the environment may hold. */
 export function isEnvironmentOnly(name: string): boolean {

@@ -59,13 +59,18 @@ const SIGNS: Readonly<Record<LogLevel, { sign: string; color: number }>> = {
   error: { sign: "✖", color: 31 },
 };
 
+/** A line as a person reads it: the code in brackets and the remedy below, as those of an error. */
 function renderPretty({ level, message, fields }: LogLine, colors: boolean): string {
   const { sign, color } = SIGNS[level];
-  const details = Object.entries(fields)
-    .map(([name, value]) => `${name}=${printable(String(value))}`)
-    .join(" ");
-  const paint = (text: string, code: number) => (colors ? `\u001B[${code}m${text}\u001B[0m` : text);
-  return `${paint(sign, color)} ${printable(message)}${details === "" ? "" : ` ${paint(details, 90)}`}`;
+  const { hint, code, ...others } = fields;
+  const details = Object.entries(others).map(
+    ([name, value]) => `${name}=${printable(String(value))}`,
+  );
+  if (code !== undefined) details.push(`[${printable(String(code))}]`);
+  const paint = (text: string, ansi: number) => (colors ? `\u001B[${ansi}m${text}\u001B[0m` : text);
+  const tail = details.length === 0 ? "" : ` ${paint(details.join(" "), 90)}`;
+  const remedy = hint === undefined ? "" : `\n  ${paint("→", 36)} ${printable(String(hint))}`;
+  return `${paint(sign, color)} ${printable(message)}${tail}${remedy}`;
 }
 
 function isFields(value: unknown): value is LogFields {

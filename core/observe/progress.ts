@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds } from "../base/format.ts";
+import { formatCount, formatCounted, formatSeconds } from "../base/format.ts";
 import type { Logger } from "./observer.ts";
 
 /** What a progress line says. */
@@ -21,11 +21,13 @@ export interface ProgressDisplay extends Disposable {
 }
 
 const TERMINAL_INTERVAL_MS = 100;
+/** What is over sooner shows none: a line that flashes tells nobody anything. */
+const QUIET_START_MS = 300;
 const LOG_INTERVAL_MS = 10_000;
 
-/** One line on a terminal, written anew up to ten times a second. */
+/** One line on a terminal, written anew up to ten times a second, once a run takes a moment. */
 export function terminalProgress(write: (text: string) => void, now = Date.now): ProgressDisplay {
-  let shownAtMs = 0;
+  let shownAtMs = now() + QUIET_START_MS - TERMINAL_INTERVAL_MS;
   let shown = "";
   const clear = () => {
     if (shown !== "") write("\r\u001B[K");
@@ -76,7 +78,7 @@ export const NO_PROGRESS: ProgressDisplay = {
 export function formatProgress(progress: Progress): string {
   const { eventsCount, seconds, settledSequences, remainingSequences, hasEnds } = progress;
   const perSecond = Math.round(eventsCount / Math.max(seconds, 0.001));
-  const parts = [`${formatCount(eventsCount)} events`, `${formatCount(perSecond)}/s`];
+  const parts = [formatCounted(eventsCount, "event"), `${formatCount(perSecond)}/s`];
   if (hasEnds && progress.lagUnit !== undefined) {
     return [...parts, `lag ${formatCount(remainingSequences)} ${progress.lagUnit}`].join("  ");
   }

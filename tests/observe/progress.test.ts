@@ -15,6 +15,10 @@ describe("formatProgress()", () => {
     expect(formatProgress(HALF)).toBe("12,345 events  1,235/s  50 %  10 s left");
   });
 
+  test("counts one event as one", () => {
+    expect(formatProgress({ ...HALF, eventsCount: 1 })).toStartWith("1 event  0/s");
+  });
+
   test("shows the lag of a run that has no end", () => {
     const following = { ...HALF, remainingSequences: 12n, lagUnit: "events" as const };
     expect(formatProgress(following)).toBe("12,345 events  1,235/s  lag 12 events");
@@ -34,6 +38,10 @@ describe("terminalProgress()", () => {
       (text) => (screen += text),
       () => now,
     );
+    // What is over in a moment shows nothing.
+    display.update({ ...HALF, eventsCount: 0 });
+    expect(screen).toBe("");
+    now += 300;
     display.update(HALF);
     display.update({ ...HALF, eventsCount: 2 });
     now += 100;

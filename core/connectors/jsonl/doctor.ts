@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { formatCount } from "../../base/format.ts";
+import { formatCount, formatCounted } from "../../base/format.ts";
 import { failed, type Finding, passed, warned } from "../../connector/finding.ts";
 import { SILENT_OBSERVER } from "../../observe/observer.ts";
 import { createJsonlSource } from "./reader.ts";
@@ -16,7 +16,7 @@ export async function* diagnoseFile(path: string, signal: AbortSignal): AsyncGen
   await using source = createJsonlSource({ path, follow: false, observer: SILENT_OBSERVER });
   const { address } = await source.open(signal);
   const { size } = statSync(path);
-  yield passed("file", `${path} can be read, ${formatCount(size)} bytes, ${address}`);
+  yield passed("file", `${path} can be read, ${formatCounted(size, "byte")}, ${address}`);
   const options = { from: new Map<never, never>(), stop: signal, maxEventsCount: LOOKED_AT_COUNT };
   let messagesCount = 0;
   const rejections: { line?: number | undefined; reason: string }[] = [];
@@ -24,7 +24,7 @@ export async function* diagnoseFile(path: string, signal: AbortSignal): AsyncGen
     messagesCount += batch.messages.length;
     rejections.push(...batch.rejections);
   }
-  const lookedAt = `of its first ${formatCount(messagesCount + rejections.length)} lines`;
+  const lookedAt = `of its first ${formatCounted(messagesCount + rejections.length, "line")}`;
   const [first] = rejections;
   if (first === undefined) {
     yield passed("lines", `all ${lookedAt} are events or records`);

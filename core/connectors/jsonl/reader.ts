@@ -1,3 +1,4 @@
+import { formatCounted } from "../../base/format.ts";
 import { createHash } from "node:crypto";
 import { KonnError } from "../../base/errors.ts";
 import type { EventLocation } from "../../connector/event_location.ts";
@@ -248,11 +249,14 @@ function tooFewLines(
   name: string,
   { fromLine, lines }: { fromLine: number | undefined; lines: number },
 ): KonnError {
-  return new KonnError(`Cannot begin ${name} at line ${fromLine}: it has ${lines} lines`, {
-    code: "LINE_NOT_FOUND",
-    kind: "usage",
-    hint: "Lines are counted from 1, blank ones included.",
-  });
+  return new KonnError(
+    `Cannot begin ${name} at line ${fromLine}: it has ${formatCounted(lines, "line")}`,
+    {
+      code: "LINE_NOT_FOUND",
+      kind: "usage",
+      hint: "Lines are counted from 1, blank ones included.",
+    },
+  );
 }
 
 /** Reads the bytes before a position and throws when they are not what they were. */

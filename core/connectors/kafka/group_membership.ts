@@ -1,3 +1,4 @@
+import { formatCounted } from "../../base/format.ts";
 import { sleep } from "../../base/backoff.ts";
 import { KonnError, messageOf } from "../../base/errors.ts";
 import type { Observer } from "../../observe/observer.ts";
@@ -135,9 +136,14 @@ export class GroupMembership {
       try {
         const joined = await this.#joinOnce();
         const { partitions } = joined;
-        observer.log.info(`Reading ${partitions.length} partitions for the group ${group}`, {
-          partitions: partitions.map(({ topic, partition }) => `${topic}/${partition}`).join(", "),
-        });
+        observer.log.info(
+          `Reading ${formatCounted(partitions.length, "partition")} for the group ${group}`,
+          {
+            partitions: partitions
+              .map(({ topic, partition }) => `${topic}/${partition}`)
+              .join(", "),
+          },
+        );
         return joined;
       } catch (thrown) {
         if (!isLostPlace(thrown)) throw thrown;

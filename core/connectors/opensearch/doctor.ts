@@ -1,5 +1,5 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
-import { formatSeconds } from "../../base/format.ts";
+import { formatCounted, formatSeconds } from "../../base/format.ts";
 import { failed, failedBy, type Finding, passed, warned } from "../../connector/finding.ts";
 import { errorTypeOf, OpenSearchClient, type OpenSearchConnection, recordOf } from "./client.ts";
 import { IndexAdmin, type IndexInfo } from "./index_admin.ts";
@@ -57,7 +57,7 @@ async function* healthFindings(
     return;
   }
   const { status, epoch } = row;
-  const nodes = `${String(row["node.total"])} nodes, ${String(status)}`;
+  const nodes = `${formatCounted(Number(row["node.total"]), "node")}, ${String(status)}`;
   if (status === "red") {
     yield failed(
       "health",
