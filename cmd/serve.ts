@@ -23,7 +23,7 @@ export const command = declareCommand({
     },
     {
       description: "For others, who need a token",
-      command: "konn serve --listen 0.0.0.0:7700 --token-file tokens --allow-host search.example",
+      command: "konn serve --listen 0.0.0.0:80 --token-file tokens --allow-host a.example",
     },
   ],
   async run(invocation) {

@@ -22,7 +22,7 @@ const PORTS_COUNT = 20;
 
 export const command = declareCommand({
   name: "try",
-  description: "Search a JSONL file in the browser, without any service",
+  description: "Search a JSONL file in the browser, without services",
   positionals: [
     { name: "file", description: "JSON lines, also .gz or .zst; - is stdin", required: true },
   ],

@@ -30,7 +30,9 @@ function describe(error: unknown): ErrorFields {
   return {
     message,
     code,
-    ...(cause === undefined ? {} : { cause: messageOf(cause) }),
+    ...(cause === undefined || message.includes(messageOf(cause))
+      ? {}
+      : { cause: messageOf(cause) }),
     ...(hint === undefined ? {} : { hint }),
   };
 }
