@@ -8,6 +8,7 @@ import { doctorTable } from "./cli/doctor_table.ts";
 import { indexUrl } from "./cli/index_url.ts";
 import { connectionSecurity } from "./cli/security.ts";
 import { SYNC_SETTINGS } from "./cli/sync_settings.ts";
+import { useColors } from "./cli/terminal.ts";
 
 const SETTINGS = [
   "brokers",
@@ -47,7 +48,10 @@ export const command = declareCommand({
     const counts = { ok: 0, warn: 0, fail: 0 };
     for (const { level } of checks) counts[level] += 1;
     if (terminal.json) terminal.result(JSON.stringify({ ...counts, checks: checks.map(jsonOf) }));
-    else terminal.result(doctorTable(checks, counts));
+    else {
+      const colors = useColors(invocation.settings["no-color"], process.stdout);
+      terminal.result(doctorTable(checks, { counts, colors }));
+    }
     return counts.fail === 0 ? 0 : UNAVAILABLE_EXIT_CODE;
   },
 });

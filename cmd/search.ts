@@ -58,7 +58,7 @@ export const command = declareCommand({
     }
     const { searchTable } = await import("./cli/search_table.ts");
     const { useColors } = await import("./cli/terminal.ts");
-    const colors = useColors(settings["no-color"]);
+    const colors = useColors(settings["no-color"], process.stdout);
     terminal.result(searchTable(result, { colors, label: searcher.label, ms }));
     return 0;
   },

@@ -26,7 +26,8 @@ export type DeadLettersInvocation = Invocation<(typeof DEAD_LETTER_SETTINGS)[num
 /** What both ends take from the command line. */
 export function letterConnectors({ settings, terminal }: DeadLettersInvocation): ConnectorOptions {
   return {
-    observer: createRunObserver(terminal.log),
+    // Where a source goes on is no news to whoever asks about single events of it.
+    observer: createRunObserver({ ...terminal.log, info: terminal.log.debug }),
     brokers: settings.brokers,
     openSearchUrl: settings["opensearch-url"],
     security: connectionSecurity(settings, settings),

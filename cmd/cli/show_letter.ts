@@ -51,7 +51,8 @@ export async function showLetter(
     ["retry", `konn dead-letters retry ${number} --run ${run.name}`],
     ...(content ? contentRows(content) : []),
   ];
-  const lines = rows.map(([name = "", text = ""]) => `  ${name.padEnd(9)}${text}`);
+  const width = Math.max(...rows.map(([name = ""]) => name.length));
+  const lines = rows.map(([name = "", text = ""]) => `  ${name.padEnd(width)}  ${text}`);
   terminal.result([`Dead letter ${number} of ${runTitle(run)}`, ...lines].join("\n"));
   return 0;
 }
@@ -132,7 +133,7 @@ function bytesJson(name: string, bytes: Uint8Array | null): Record<string, strin
 
 function contentRows({ event }: Content): string[][] {
   return Object.entries(event).map(([name, value]) => [
-    `event.${name}`.padEnd(16),
+    `event.${name}`,
     printable(typeof value === "string" ? value : JSON.stringify(value)),
   ]);
 }

@@ -58,9 +58,12 @@ function writeError(text: string): void {
   writeFully(2, text);
 }
 
-/** Whether stderr shows colours: a terminal, and nobody asked for none (no-color.org). */
-export function useColors(noColor: boolean): boolean {
-  return process.stderr.isTTY && !noColor && !process.env["NO_COLOR"];
+/** Whether a stream shows colours: a terminal, and nobody asked for none (no-color.org). */
+export function useColors(
+  noColor: boolean,
+  stream: { readonly isTTY: boolean } = process.stderr,
+): boolean {
+  return stream.isTTY && !noColor && !process.env["NO_COLOR"];
 }
 
 /** Writes all of a text to a descriptor, so that nothing is lost when the process ends after it. */

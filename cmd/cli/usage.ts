@@ -8,6 +8,7 @@ import {
   SETTINGS,
 } from "../../core/config/mod.ts";
 import type { KonnCommand, Positional } from "./declare.ts";
+import { LINE_COLUMNS_COUNT, wrap } from "./wrap.ts";
 
 /** The help of one command, within 80 columns. */
 export function commandUsage(command: KonnCommand): string {
@@ -98,7 +99,6 @@ function secretRow(name: SettingName): [string, string] {
 }
 
 const LABEL_COLUMNS_COUNT = 26;
-const LINE_COLUMNS_COUNT = 80;
 
 function titled(title: string, rows: readonly (readonly [string, string])[]): string {
   return rows.length === 0 && title !== "Examples"
@@ -115,18 +115,6 @@ function formatRow([label, description]: readonly [string, string]): string {
     ...(fits ? [] : [`  ${label}`]),
     ...lines.map((line, at) => (at === 0 && fits ? head : indent) + line),
   ].join("\n");
-}
-
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }
 
 function sections(parts: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { KonnError } from "../base/errors.ts";
-import { formatCount, formatCounted } from "../base/format.ts";
+import { formatCounted } from "../base/format.ts";
 import { identityDifference } from "../connector/identity.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
 import { failed, type Finding, passed } from "../connector/finding.ts";
@@ -73,11 +73,9 @@ async function checkpointFinding(
   const run = runs.find(({ source, sink }) => source === stream.address && sink === address);
   if (!run) return passed("checkpoint", "none: konn sync begins at the topic's start");
   if (run.can_go_on) {
-    const lag = run.lag === null ? "an unknown number of" : formatCount(run.lag);
-    return passed(
-      "checkpoint",
-      `saved at ${run.saved_at ?? "?"}, ${formatCounted(lag, "offset")} to go`,
-    );
+    const lag =
+      run.lag === null ? "an unknown number of offsets" : formatCounted(run.lag, "offset");
+    return passed("checkpoint", `saved at ${run.saved_at ?? "?"}, ${lag} to go`);
   }
   return failed(
     "checkpoint",
