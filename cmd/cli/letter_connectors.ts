@@ -27,7 +27,10 @@ export type DeadLettersInvocation = Invocation<(typeof DEAD_LETTER_SETTINGS)[num
 export function letterConnectors({ settings, terminal }: DeadLettersInvocation): ConnectorOptions {
   return {
     // Where a source goes on is no news to whoever asks about single events of it.
-    observer: createRunObserver({ ...terminal.log, info: terminal.log.debug }),
+    observer: createRunObserver({
+      ...terminal.log,
+      info: (message, fields) => terminal.log.debug(message, fields),
+    }),
     brokers: settings.brokers,
     openSearchUrl: settings["opensearch-url"],
     security: connectionSecurity(settings, settings),
