@@ -7,7 +7,7 @@ const WILDCARDS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", ":
 
 export const command = declareCommand({
   name: "health",
-  description: "Ask a konn that runs whether it is well: for containers, which have no curl",
+  description: "Ask a konn that runs whether it is well",
   positionals: [
     {
       name: "url",
@@ -16,6 +16,7 @@ export const command = declareCommand({
     },
   ],
   settings: ["listen"],
+  wording: { listen: "where it listens (default: 127.0.0.1:7700)" },
   examples: [
     { description: "The konn serve of this machine", command: "konn health" },
     {

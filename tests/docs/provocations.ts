@@ -77,6 +77,7 @@ export const PROVOCATIONS: Readonly<Record<string, string>> = {
 
   QUERY_INVALID: "konn search --index sqlite:i 'type:'",
   LISTEN_FAILED: "konn sync --listen 192.0.2.1:80",
+  HEALTH_UNREACHABLE: "konn health http://127.0.0.1:1/healthz",
   TOKEN_INVALID: "echo short > tokens; chmod 600 tokens; konn serve --token-file tokens",
 
   KAFKA_ADDRESS_INVALID: "konn pipe --from kafka://broker:port/a --to b.jsonl",
