@@ -195,10 +195,16 @@ function warnOfIdleExclusion({ skipped, events }: RunSummary, options: TransferO
 
 /** The summary as scripts read it. The names are part of konn's interface. */
 function summaryJson(summary: RunSummary): object {
-  const { events, written, deleted, skipped, retries, positions, ends } = summary;
+  const { events, written, deleted, skipped, retries } = summary;
+  // Partitions answer in any order, and a script that compares runs wants one.
+  const [positions, ends] = [summary.positions, summary.ends].map(byName);
   const seconds = Math.round(summary.seconds * 1_000) / 1_000;
   const dead_letters = summary.deadLetters;
   return { events, written, deleted, skipped, dead_letters, retries, seconds, positions, ends };
+}
+
+function byName(lanes: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(lanes).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The summary as a person reads it. */
