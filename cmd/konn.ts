@@ -1,5 +1,4 @@
 #!/usr/bin/env bun
-import { runCommand } from "citty";
 import { EXIT_CODES, KonnError } from "../core/base/errors.ts";
 import { suggest } from "../core/base/suggest.ts";
 import type { CallContext, Interrupt, KonnCommand } from "./cli/declare.ts";
@@ -31,6 +30,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (!load) throw unknownCommand(name);
   const { command } = await load();
   if (rawArgs.includes("--help") || rawArgs.includes("-h")) return await printHelp(command);
+  const { runCommand } = await import("citty");
   const { readArguments } = await import("./cli/strict_arguments.ts");
   const { flags, positionals } = readArguments(command, rawArgs);
   const data: CallContext = {
@@ -67,21 +67,21 @@ function listenForInterrupts(): Interrupt {
 
 async function printOverview(exitCode: number): Promise<number> {
   const { overviewUsage } = await import("./cli/usage.ts");
-  const { writeFully } = await import("./cli/terminal.ts");
+  const { writeFully } = await import("../core/base/write_fully.ts");
   writeFully(exitCode === 0 ? 1 : 2, `${overviewUsage(await loadCommands())}\n`);
   return exitCode;
 }
 
 async function printHelp(command: KonnCommand): Promise<number> {
   const { commandUsage } = await import("./cli/usage.ts");
-  const { writeFully } = await import("./cli/terminal.ts");
+  const { writeFully } = await import("../core/base/write_fully.ts");
   writeFully(1, `${commandUsage(command)}\n`);
   return 0;
 }
 
 async function printVersion(rawArgs: readonly string[]): Promise<number> {
   const { buildInfo } = await import("../core/base/version.ts");
-  const { writeFully } = await import("./cli/terminal.ts");
+  const { writeFully } = await import("../core/base/write_fully.ts");
   const info = buildInfo();
   writeFully(1, `${rawArgs.includes("--json") ? JSON.stringify(info) : info.version}\n`);
   return 0;

@@ -1,5 +1,6 @@
+import { writeFully } from "../../core/base/write_fully.ts";
 import { KonnError, messageOf } from "../../core/base/errors.ts";
-import { useColors, writeFully } from "./terminal.ts";
+import { useColors } from "./terminal.ts";
 
 /**
  * Prints an error to stderr: what, why and what to do, for a person or as one line of JSON. It may

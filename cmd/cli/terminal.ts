@@ -1,5 +1,4 @@
-import { writeSync } from "node:fs";
-import { outputError } from "../../core/base/output_errors.ts";
+import { writeFully } from "../../core/base/write_fully.ts";
 import type { Settings } from "../../core/config/mod.ts";
 import { createLogger } from "../../core/observe/logger.ts";
 import type { Logger } from "../../core/observe/observer.ts";
@@ -64,22 +63,4 @@ export function useColors(
   stream: { readonly isTTY: boolean } = process.stderr,
 ): boolean {
   return stream.isTTY && !noColor && !process.env["NO_COLOR"];
-}
-
-/** Writes all of a text to a descriptor, so that nothing is lost when the process ends after it. */
-export function writeFully(descriptor: 1 | 2, text: string): void {
-  const bytes = Buffer.from(text);
-  let written = 0;
-  while (written < bytes.length) {
-    try {
-      written += writeSync(descriptor, bytes, written);
-    } catch (error) {
-      if (codeOf(error) === "EAGAIN") Bun.sleepSync(1);
-      else throw outputError(error);
-    }
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }
