@@ -4,7 +4,7 @@ import type { Admin } from "kafkajs";
 import { withAdmin } from "../connectors/kafka/support.ts";
 import { KONN, uniqueName } from "../e2e/konn.ts";
 import type { Figures } from "./benchmark.ts";
-import { measuredRun, type MeasuredRun } from "./measured_run.ts";
+import { measuredRun, type MeasuredRun, type RunOptions } from "./measured_run.ts";
 import type { BenchServices } from "./services.ts";
 import { KEY_END, streamFile, type StreamFile } from "./stream_file.ts";
 import type { StreamKind } from "./sample_stream.ts";
@@ -33,7 +33,7 @@ export function stream(kind: StreamKind, eventsCount: number): StreamFile {
 export async function measure(
   { services, folder }: BenchWorld,
   command: readonly string[],
-  options: { stdoutPath?: string } = {},
+  options: Pick<RunOptions, "stdoutPath" | "onMemory"> = {},
 ): Promise<MeasuredRun> {
   const environment = {
     KONN_BROKERS: services.brokers,
@@ -47,9 +47,11 @@ export async function measureKonn(
   world: BenchWorld,
   args: readonly string[],
   eventsCount: number,
+  onMemory: (residentBytes: number) => void = () => undefined,
 ): Promise<Figures> {
   const state = join(world.folder, uniqueName("state"));
-  const run = await measure(world, [KONN, ...args, "--json", "--state-dir", state]);
+  const command = [KONN, ...args, "--json", "--state-dir", state];
+  const run = await measure(world, command, { onMemory });
   const { events, written, deleted }: KonnSummary = JSON.parse(run.stdout);
   if (events !== eventsCount) throw new Error(`konn ${args.join(" ")} saw ${events} events`);
   return { ...figuresOf(run), events, documents: written + deleted };

@@ -94,13 +94,17 @@ async function run(benchmark: Benchmark): Promise<void> {
   const result = await runBenchmark(benchmark, { rounds, onRun: progress });
   results.push(result);
   console.log(tableOf(result));
-  const shares = result.contenders.map(({ median }) => median.othersShare ?? NaN);
-  console.log(
-    `  others had ${shares.map((share) => `${(share * 100).toFixed(0)} %`).join(", ")} of the machine`,
-  );
+  // Processors are counted in hundredths of a second: of short runs that says nothing.
+  if (result.contenders.some(({ median }) => median.latency)) return;
+  const shares = result.contenders.map(({ median }) => percent(median.othersShare));
+  console.log(`  others had ${shares.join(", ")} of the machine`);
 }
 
 function progress(name: string, figures: Figures): void {
   const rate = Math.round(eventsPerSecond(figures)).toLocaleString("en");
   process.stderr.write(`  ${name}: ${rate}/s, ${figures.cpuSeconds.toFixed(1)} CPU s\n`);
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? "?" : `${(share * 100).toFixed(0)} %`;
 }

@@ -33,7 +33,7 @@ export interface StreamFile {
   readonly keyedPath: string;
 }
 
-/** Finds the file of a stream, or writes it. */
+/** Finds the files of a stream, or writes them. */
 export function streamFile(options: StreamOptions): StreamFile {
   const folder = join(tmpdir(), "konn-bench");
   mkdirSync(folder, { recursive: true });
