@@ -27,6 +27,9 @@ export interface StreamOptions {
 /** So many control planes report at the same time. */
 const LIVE_COPIES_COUNT = 200;
 
+/** There are so many in all: a stream of more than 1,300,000 events meets its entities again. */
+const COPIES_COUNT = 2_000;
+
 const CREATE_SHARE = 0.35;
 const UPDATE_SHARE = 0.4;
 
@@ -64,7 +67,7 @@ function* mixed(
     yield pick(templates, () => one.at / templates.length).event(one.copy);
     one.at += 1;
     if (one.at < templates.length) continue;
-    one.copy = copiesCount++;
+    one.copy = copiesCount++ % COPIES_COUNT;
     one.at = 0;
   }
 }
