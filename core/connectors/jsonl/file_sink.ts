@@ -153,8 +153,11 @@ export class FileSink implements Sink {
   async #writeTogether(writes: readonly QueuedWrite[]): Promise<void> {
     try {
       if (this.#failure) throw this.#failure;
-      const bytes = joined(writes.map((write) => write.bytes));
-      await writeFully(this.#open(), bytes, this.#isRegular ? this.#length : null);
+      let place = this.#isRegular ? this.#length : null;
+      for (const { bytes } of writes) {
+        await writeFully(this.#open(), bytes, place);
+        if (place !== null) place += bytes.length;
+      }
       if (this.#isRegular) await this.#open().datasync();
       for (const write of writes) {
         this.#length += write.bytes.length;
@@ -180,12 +183,6 @@ async function openExisting(path: string): Promise<FileHandle> {
     if (systemCode(error) !== "ENOENT") throw error;
     throw outputChanged(path, "it is gone");
   }
-}
-
-/** One alone is taken as it is: it may be giant. */
-function joined(buffers: readonly Buffer[]): Buffer {
-  const [first] = buffers;
-  return first && buffers.length === 1 ? first : Buffer.concat(buffers);
 }
 
 /** So that a line that is added does not become part of one that was cut off. */

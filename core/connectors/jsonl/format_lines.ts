@@ -3,11 +3,15 @@ import { releaseBeforeGiantText } from "../../base/release_memory.ts";
 import type { Batch, Message, Rejection, WriteReport } from "../../connector/mod.ts";
 import { BOM, isBlank } from "./line_reader.ts";
 import type { LineFormat } from "./position.ts";
-import { formatRecordLine } from "./record_line.ts";
+import { LineBuffer } from "./line_buffer.ts";
+import { writeRecordLine } from "./record_line.ts";
 
 const NEWLINE = Buffer.from("\n");
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+
+/** What a record line holds beside key and value: names, topic, place, time. */
+const LINE_OVERHEAD_BYTES = 200;
 
 /** The lines of a batch, and the account of its messages once they are written. */
 export interface FormattedBatch {
@@ -21,12 +25,21 @@ export function formatBatch({ messages }: Batch, format: LineFormat): FormattedB
 }
 
 function formatRecords(messages: readonly Message[]): FormattedBatch {
-  const lines = messages.map((message) => {
+  const lines = new LineBuffer(expectedBytes(messages));
+  for (const message of messages) {
     releaseBeforeGiantText(message.value?.length ?? 0);
-    return `${formatRecordLine(message)}\n`;
-  });
+    writeRecordLine(lines, message);
+    lines.text("\n");
+  }
   const report = { written: messages.length, deleted: 0, skipped: {}, rejections: [] };
-  return { bytes: Buffer.from(lines.join("")), report };
+  return { bytes: lines.take(), report };
+}
+
+/** Every eleventh byte or so of an event is a quote, which is escaped. */
+function expectedBytes(messages: readonly Message[]): number {
+  return messages.reduce((sum, { key, value }) => {
+    return sum + LINE_OVERHEAD_BYTES + ((key?.length ?? 0) + (value?.length ?? 0)) * 1.15;
+  }, 0);
 }
 
 function formatEvents(messages: readonly Message[]): FormattedBatch {

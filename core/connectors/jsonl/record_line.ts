@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import { type Header, type Message, NO_TIMESTAMP, type Origin } from "../../connector/mod.ts";
+import type { LineBuffer } from "./line_buffer.ts";
 
 /**
  * Record lines: one Kafka record a line, as `kcat -J` writes it, with its key, headers, time and
@@ -44,33 +45,36 @@ export function parseRecordLine(line: JsonValue): RecordContent | { readonly fau
   }
 }
 
-/** The line of a message, without its line feed. */
-export function formatRecordLine(message: Message): string {
+/** Writes the line of a message, without its line feed. */
+export function writeRecordLine(line: LineBuffer, message: Message): void {
   const { key, value, headers, timestampMs, origin } = message;
   const offset = origin && String(origin.offset ?? message.sequence);
-  const parts = [
-    `"topic":${JSON.stringify(origin?.topic ?? null)}`,
-    `"partition":${origin?.partition ?? null}`,
-    // As digits, since an offset may be larger than a number of JavaScript.
-    `"offset":${offset ?? null}`,
-    `"tstype":"${timestampMs === NO_TIMESTAMP ? "unknown" : "create"}"`,
-    `"ts":${timestampMs === NO_TIMESTAMP ? null : timestampMs}`,
-    formatHeaders(headers),
-    formatBytes("key", key),
-    formatBytes("payload", value),
-  ];
-  return `{${parts.join(",")}}`;
+  const isTimed = timestampMs !== NO_TIMESTAMP;
+  // An offset is written as digits, since it may be larger than a number of JavaScript.
+  line.text(
+    `{"topic":${JSON.stringify(origin?.topic ?? null)},"partition":${origin?.partition ?? null},"offset":${offset ?? null},` +
+      `"tstype":"${isTimed ? "create" : "unknown"}","ts":${isTimed ? timestampMs : null},${formatHeaders(headers)},`,
+  );
+  writeBytes(line, "key", key);
+  line.text(",");
+  writeBytes(line, "payload", value);
+  line.text("}");
 }
 
-function formatBytes(name: string, bytes: Uint8Array | null): string {
-  if (bytes === null) return `"${name}":null`;
+function writeBytes(line: LineBuffer, name: string, bytes: Uint8Array | null): void {
+  if (bytes === null) return line.text(`"${name}":null`);
   const buffer = bufferOf(bytes);
-  return isUtf8(buffer)
-    ? `"${name}":${JSON.stringify(buffer.toString())}`
-    : `"${name}_base64":"${buffer.toString("base64")}"`;
+  if (isUtf8(buffer)) {
+    line.text(`"${name}":`);
+    line.jsonString(buffer);
+  } else {
+    line.text(`"${name}_base64":`);
+    line.base64String(buffer);
+  }
 }
 
 function formatHeaders(headers: readonly Header[]): string {
+  if (headers.length === 0) return '"headers":[]';
   const isText = headers.every(({ value }) => value === null || isUtf8(bufferOf(value)));
   const encoding = isText ? "utf8" : "base64";
   const list = headers.flatMap(({ name, value }) => [

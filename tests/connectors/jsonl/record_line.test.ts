@@ -5,11 +5,12 @@ import { gunzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { parseJson } from "../../../core/cdc/json.ts";
 import { type Message, NO_TIMESTAMP } from "../../../core/connector/mod.ts";
+import { LineBuffer } from "../../../core/connectors/jsonl/line_buffer.ts";
 import {
-  formatRecordLine,
   looksLikeRecord,
   parseRecordLine,
   type RecordContent,
+  writeRecordLine,
 } from "../../../core/connectors/jsonl/record_line.ts";
 
 const CAPTURES = join(import.meta.dir, "../../fixtures/debezium");
@@ -46,7 +47,29 @@ function parse(line: object): ReturnType<typeof parseRecordLine> {
   return parseRecordLine(parsed.value);
 }
 
-describe("parseRecordLine() after formatRecordLine()", () => {
+function formatRecordLine(message: Message): string {
+  const line = new LineBuffer(0);
+  writeRecordLine(line, message);
+  return line.take().toString();
+}
+
+describe("LineBuffer", () => {
+  test("jsonString() makes of bytes what JSON.stringify makes of their text, however long", () => {
+    const text = fc.string({ unit: "binary", size: "large" });
+    fc.assert(
+      fc.property(text, fc.nat({ max: 5_000 }), (part, count) => {
+        const long = `${part}\u0001"\\`.repeat(Math.ceil(count / (part.length + 1)));
+        const bytes = Buffer.from(long);
+        const line = new LineBuffer(0);
+        line.jsonString(bytes);
+        expect(line.take().toString()).toBe(JSON.stringify(bytes.toString()));
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe("parseRecordLine() after writeRecordLine()", () => {
   test("gives back every byte, whatever it is", () => {
     fc.assert(
       fc.property(MESSAGE, ({ sequence, ...content }) => {
