@@ -32,8 +32,8 @@ import {
 import { termClause } from "./term_clause.ts";
 
 /**
- * How hard it is looked: for what was typed and begins so, or for typos and pieces of words as
- * well.
+ * How hard it is looked: for what was typed and what begins so, or for typos and pieces of words.
+ * Of plain words by themselves the loose effort finds mostly what the strict one does not.
  */
 export type Effort = "strict" | "loose";
 
@@ -75,11 +75,29 @@ const PATH_SEGMENTS_MAX_COUNT = 12;
 
 /** What finds the entities that an expression may match, those that match best first. */
 export function candidateQuery(expression: Expression | undefined, effort: Effort): Clause {
+  if (expression?.kind !== "words") return wholeQuery(expression, effort);
+  const query = wordsQuery(expression.text);
+  return effort === "strict" ? strictClause(query) : looseClause(query);
+}
+
+/** Whether looking harder may find more: there is nothing to be loose about without plain words. */
+export function hasWords(expression: Expression | undefined): boolean {
+  if (expression === undefined || expression.kind === "not") return false;
+  if ("parts" in expression) return expression.parts.some(hasWords);
+  return expression.kind === "words";
+}
+
+/** Beside other conditions, words that were typed right stay with those that were not. */
+function wholeQuery(expression: Expression | undefined, effort: Effort): Clause {
   if (expression === undefined) return EVERYTHING;
-  if (expression.kind === "words") return wordsClause(wordsQuery(expression.text), effort);
   if (expression.kind === "term") return termClause(expression);
   if (expression.kind === "not") return notClause(expression.part);
-  const parts = expression.parts.map((part) => candidateQuery(part, effort));
+  if (expression.kind === "words") {
+    const query = wordsQuery(expression.text);
+    const strict = strictClause(query);
+    return effort === "strict" ? strict : anyOf([strict, looseClause(query)]);
+  }
+  const parts = expression.parts.map((part) => wholeQuery(part, effort));
   return expression.kind === "any" ? anyOf(parts) : allOf(parts);
 }
 
@@ -104,16 +122,10 @@ function isEveryThing({ field, pattern }: Term): boolean {
   return field.name === "any" && pattern.text === "";
 }
 
-function wordsClause(query: WordsQuery, effort: Effort): Clause {
-  if (query.words.length === 0) return NOTHING;
-  const strict = strictClauses(query);
-  if (effort === "loose") return anyOf([...strict, ...looseClauses(query)]);
-  return anyOf([...strict, ...anywhere(query, strictAnywhere)]);
-}
-
-function strictClauses(query: WordsQuery): readonly Clause[] {
+function strictClause(query: WordsQuery): Clause {
   const { folded, squeezed, words, typed } = query;
-  return [
+  if (words.length === 0) return NOTHING;
+  return anyOf([
     worth(POINTS.name, terms("name.keyword", [folded])),
     worth(POINTS.joined, terms("search.joined", squeezed)),
     ...["hosts.keyword", "paths.keyword", "labels", "tags"].map((field) =>
@@ -127,22 +139,24 @@ function strictClauses(query: WordsQuery): readonly Clause[] {
     worth(POINTS.prefix, beginsWith("hosts.keyword", folded)),
     above(POINTS.words, allOf(words.map(inName))),
     ...pathClauses(query),
-  ];
+    ...anywhere(query, strictAnywhere),
+  ]);
 }
 
-/** What else is looked for. It finds what was meant without typos once more, and says so. */
-function looseClauses(query: WordsQuery): readonly Clause[] {
+/** What else is looked for. It finds what was meant without typos once more. */
+function looseClause(query: WordsQuery): Clause {
   const { squeezed, words, editsMax } = query;
+  if (words.length === 0) return NOTHING;
   const fuzzy = (word: QueryWord): Clause =>
     words.indexOf(word) < FUZZY_WORDS_MAX_COUNT ? fuzzyAnywhere(word) : strictAnywhere(word);
-  return [
+  return anyOf([
     ...squeezed.map((own) => worth(POINTS.typo, near("search.joined.begin", own, editsMax))),
     ...typedTypoClauses(query),
     worth(POINTS.amongst, terms("search.joined", partsOf(query))),
     ...anywhere(query, fuzzy),
     ...pathTypoClauses(query),
     lettersClause(query),
-  ];
+  ]);
 }
 
 /** A type is among the words of an entity as well, unless it goes by another name. */

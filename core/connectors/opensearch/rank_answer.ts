@@ -1,42 +1,80 @@
 import { nextCursor } from "../../search/page_cursor.ts";
 import { byRank, type Scored, searchHits } from "../../search/ranked_hits.ts";
-import { expressionScorer } from "../../search/score_expression.ts";
+import { type ExpressionScorer, expressionScorer } from "../../search/score_expression.ts";
 import type { FacetCount, SearchRequest, SearchResult } from "../../search/searcher.ts";
+import { TIERS } from "../../search/tiers.ts";
 import { isSameType } from "../../search/type_names.ts";
 import { isExact } from "./candidate_query.ts";
-import { byCount, type SearchAnswer } from "./search_answer.ts";
+import { type AnswerCounts, byCount, type SearchAnswer } from "./search_answer.ts";
 import { hasValues } from "./search_request.ts";
 
 const FACET_MAX_COUNT = 100;
 
+/** A hit that is worth more is not looked for any harder: typos in a name are worth less. */
+const GOOD_SCORE = TIERS.name_typo;
+
 /** Compares candidates with the query: what OpenSearch thinks of them counts no more. */
-export function rankAnswer(
-  { entities, candidatesCount, sure }: SearchAnswer,
-  request: SearchRequest,
-  offset: number,
-): SearchResult {
-  const { expression } = request.query;
-  const scorer = expressionScorer(expression);
-  const matching: Scored[] = [];
-  for (const entity of entities) {
-    const ranking = scorer.score(entity);
-    if (ranking) matching.push({ entity, ranking });
+export class AnswerRanker {
+  readonly #request: SearchRequest;
+  readonly #offset: number;
+  readonly #scorer: ExpressionScorer;
+  readonly #compared = new Set<string>();
+  readonly #matching: Scored[] = [];
+  #isComplete = true;
+
+  constructor(request: SearchRequest, offset: number) {
+    this.#request = request;
+    this.#offset = offset;
+    this.#scorer = expressionScorer(request.query.expression);
   }
-  const hits = matching.filter((scored) => isOfType(scored, request) && isOfPlane(scored, request));
-  const page = hits.toSorted(byRank).slice(offset, offset + request.size);
-  // Where all candidates were compared, what was counted here is right, and else at least so much.
-  const isComplete = candidatesCount <= entities.length;
-  const isCounted = isComplete || (sure.count < hits.length && !isExact(expression));
-  const facets = isCounted ? facetsOf(matching, request) : sure;
-  return {
-    hits: searchHits(page, request),
-    total: {
-      count: isCounted ? hits.length : sure.count,
-      isExact: isComplete || isExact(expression),
-    },
-    facets: { types: facets.types, controlPlanes: facets.controlPlanes },
-    next: nextCursor(request, { offset, foundCount: hits.length }),
-  };
+
+  /** Takes the candidates of an answer that no earlier one held. */
+  add({ entities, candidatesCount }: SearchAnswer): void {
+    for (const entity of entities) {
+      if (this.#compared.has(entity.key)) continue;
+      this.#compared.add(entity.key);
+      const ranking = this.#scorer.score(entity);
+      if (ranking) this.#matching.push({ entity, ranking });
+    }
+    if (candidatesCount > entities.length) this.#isComplete = false;
+  }
+
+  /** Whether nothing that is found by looking harder would get onto the page. */
+  isFull(): boolean {
+    const { size } = this.#request;
+    const good = this.#hits().filter(({ ranking }) => {
+      return ranking.score > GOOD_SCORE || ranking.tier === "filter";
+    });
+    return good.length > this.#offset + size;
+  }
+
+  /**
+   * @param sure counts of what is found without looking for typos
+   * @param isWhole whether all efforts were made
+   */
+  result(sure: AnswerCounts, isWhole: boolean): SearchResult {
+    const request = this.#request;
+    const { expression } = request.query;
+    const hits = this.#hits().toSorted(byRank);
+    // Where all candidates were compared, what was counted here is right, and else at least so much.
+    const isCounted = this.#isComplete || (sure.count < hits.length && !isExact(expression));
+    const { types, controlPlanes } = isCounted ? facetsOf(this.#matching, request) : sure;
+    return {
+      hits: searchHits(hits.slice(this.#offset, this.#offset + request.size), request),
+      total: {
+        count: isCounted ? hits.length : sure.count,
+        isExact: (this.#isComplete && isWhole) || isExact(expression),
+      },
+      facets: { types, controlPlanes },
+      next: nextCursor(request, { offset: this.#offset, foundCount: hits.length }),
+    };
+  }
+
+  #hits(): Scored[] {
+    return this.#matching.filter((scored) => {
+      return isOfType(scored, this.#request) && isOfPlane(scored, this.#request);
+    });
+  }
 }
 
 function isOfType({ entity }: Scored, { types }: SearchRequest): boolean {
@@ -52,7 +90,7 @@ function isOfPlane({ entity }: Scored, { controlPlanes }: SearchRequest): boolea
 function facetsOf(
   matching: readonly Scored[],
   request: SearchRequest,
-): Pick<SearchAnswer["sure"], "types" | "controlPlanes"> {
+): Pick<AnswerCounts, "types" | "controlPlanes"> {
   const ofPlanes = matching.filter((scored) => isOfPlane(scored, request));
   const ofTypes = matching.filter((scored) => isOfType(scored, request));
   return {

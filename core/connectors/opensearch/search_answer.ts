@@ -8,11 +8,10 @@ export interface SearchAnswer {
   readonly entities: readonly SearchableEntity[];
   /** How many candidates there are, those that were not sent included. */
   readonly candidatesCount: number;
-  /** Counts of those that are found without looking for typos. */
-  readonly sure: SureCounts;
 }
 
-export interface SureCounts {
+/** Counts of everything that a request finds. */
+export interface AnswerCounts {
   readonly count: number;
   readonly types: readonly FacetCount[];
   readonly controlPlanes: readonly FacetCount[];
@@ -21,26 +20,33 @@ export interface SureCounts {
 /** Reads the answer to a search. */
 export function readAnswer(body: unknown): SearchAnswer {
   const { total } = recordOf(recordOf(body)["hits"]);
-  const sure = recordOf(recordOf(recordOf(body)["aggregations"])["sure"]);
   return {
     entities: foundEntities(body).map(({ key, document }) => new SearchableEntity(key, document)),
     candidatesCount: countOf(recordOf(total)["value"]),
-    sure: {
-      count: countOf(recordOf(sure["all"])["doc_count"]),
-      types: readFacet(sure["types"]),
-      controlPlanes: readFacet(sure["control_planes"]),
-    },
   };
 }
 
-/** The documents of an answer, with their keys. What somebody else has put there is no entity. */
+/** Reads the counts of an answer to a strict search. */
+export function readCounts(body: unknown): AnswerCounts {
+  const counts = recordOf(recordOf(body)["aggregations"]);
+  return {
+    count: countOf(recordOf(counts["all"])["doc_count"]),
+    types: readFacet(counts["types"]),
+    controlPlanes: readFacet(counts["control_planes"]),
+  };
+}
+
+/**
+ * The documents of an answer, with their keys. What somebody else has put there is no entity. That
+ * it is not deleted is left out here: OpenSearch would take each document apart for it.
+ */
 export function foundEntities(body: unknown): { key: string; document: EntityDocument }[] {
   const { hits } = recordOf(recordOf(body)["hits"]);
   const found: { key: string; document: EntityDocument }[] = [];
   for (const hit of Array.isArray(hits) ? hits : []) {
-    const { _id: key, _source: document } = recordOf(hit);
-    const isObject = typeof document === "object" && document !== null;
-    if (isObject && isEntity(document)) found.push({ key: String(key), document });
+    const { _id: key, _source: source } = recordOf(hit);
+    const { deleted: _deleted, ...document } = recordOf(source);
+    if (isEntity(document)) found.push({ key: String(key), document });
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import type { Expression } from "../../search/query.ts";
 import type { SearchRequest } from "../../search/searcher.ts";
 import { typeSpellings } from "../../search/type_names.ts";
-import { candidateQuery } from "./candidate_query.ts";
+import { candidateQuery, type Effort } from "./candidate_query.ts";
 import { allOf, type Clause, EVERYTHING, terms, worth } from "./clauses.ts";
 
 /** What a request says about which entities count. */
@@ -13,45 +13,45 @@ const PASSING_POINTS = 10_000;
 const FACET_MAX_COUNT = 100;
 const SEARCH_TIMEOUT = "5s";
 
+/** What is asked for, and of how many candidates. */
+interface Wanted {
+  readonly effort: Effort;
+  /** How many candidates are to be compared. */
+  readonly windowCount: number;
+}
+
 /**
- * The one request of a search. What the filters leave out comes last: it is looked at only where
- * there is room for all, and then tells what the other choices of a filter would have.
- *
- * @param windowCount how many candidates are to be compared
+ * A request for candidates. What the filters leave out comes last: it is looked at only where there
+ * is room for all, and then tells what the other choices of a filter would have. Only what is found
+ * without looking for typos is counted.
  */
 export function searchBody(
   expression: Expression | undefined,
   filters: Filters,
-  windowCount: number,
+  { effort, windowCount }: Wanted,
 ): object {
   const { types, controlPlanes } = filters;
   const typeFilter = hasValues(types) ? terms("type", types.flatMap(typeSpellings)) : EVERYTHING;
   const planeFilter = hasValues(controlPlanes) ? terms("control_plane", controlPlanes) : EVERYTHING;
   const passing = allOf([typeFilter, planeFilter]);
-  const found = candidateQuery(expression, "loose");
+  const aggs = {
+    all: { filter: passing },
+    types: countedBy("type", planeFilter),
+    control_planes: countedBy("control_plane", typeFilter),
+  };
   return {
     size: windowCount,
     timeout: SEARCH_TIMEOUT,
     track_total_hits: true,
-    _source: { excludes: ["deleted"] },
     query: {
       bool: {
-        must: [found],
+        must: [candidateQuery(expression, effort)],
         filter: fenceOf(filters),
         should: passing === EVERYTHING ? [] : [worth(PASSING_POINTS, passing)],
       },
     },
     sort: [{ _score: "desc" }, { "search.length": "asc" }, { id: "asc" }],
-    aggs: {
-      sure: {
-        filter: candidateQuery(expression, "strict"),
-        aggs: {
-          all: { filter: passing },
-          types: countedBy("type", planeFilter),
-          control_planes: countedBy("control_plane", typeFilter),
-        },
-      },
-    },
+    ...(effort === "strict" && { aggs }),
   };
 }
 

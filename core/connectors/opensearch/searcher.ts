@@ -9,6 +9,7 @@ import {
   type SearchRequest,
   type SearchResult,
 } from "../../search/searcher.ts";
+import { type Effort, hasWords } from "./candidate_query.ts";
 import { EVERYTHING, terms } from "./clauses.ts";
 import {
   errorTypeOf,
@@ -20,9 +21,9 @@ import {
 import { IndexAdmin } from "./index_admin.ts";
 import { INDEX_FORMAT } from "./mapping.ts";
 import { PlaneNames } from "./plane_names.ts";
-import { rankAnswer } from "./rank_answer.ts";
+import { AnswerRanker } from "./rank_answer.ts";
 import { olderFormat } from "./refusals.ts";
-import { foundEntities, readAnswer, readFacet } from "./search_answer.ts";
+import { foundEntities, readAnswer, readCounts, readFacet } from "./search_answer.ts";
 import { countedBy, searchBody } from "./search_request.ts";
 import { shownUrl } from "./security.ts";
 
@@ -67,10 +68,23 @@ class OpenSearchSearcher implements Searcher {
 
   async search(request: SearchRequest, signal?: AbortSignal): Promise<SearchResult> {
     const offset = pageOffset(request);
+    const { expression } = request.query;
     const wantedCount = offset + request.size + 1;
     const window = WINDOWS.find(({ hitsCount }) => wantedCount <= hitsCount) ?? WINDOWS[1];
-    const body = searchBody(request.query.expression, request, window.candidatesCount);
-    const result = rankAnswer(readAnswer(await this.#ask(body, signal)), request, offset);
+    const windowCount = window.candidatesCount;
+    const ranker = new AnswerRanker(request, offset);
+    const ask = async (effort: Effort): Promise<unknown> => {
+      const body = await this.#ask(
+        searchBody(expression, request, { effort, windowCount }),
+        signal,
+      );
+      ranker.add(readAnswer(body));
+      return body;
+    };
+    const sure = readCounts(await ask("strict"));
+    const isWhole = !hasWords(expression) || !ranker.isFull();
+    if (isWhole && hasWords(expression)) await ask("loose");
+    const result = ranker.result(sure, isWhole);
     const { types, controlPlanes } = result.facets;
     const named = await this.#planeNames.named(controlPlanes, (query) => this.#ask(query, signal));
     return { ...result, facets: { types, controlPlanes: named } };
@@ -100,7 +114,7 @@ class OpenSearchSearcher implements Searcher {
   }
 
   async #entities(query: object, size: number, signal?: AbortSignal): Promise<IndexedEntity[]> {
-    const body = { size, query: { bool: { filter: [query] } }, _source: { excludes: ["deleted"] } };
+    const body = { size, query: { bool: { filter: [query] } } };
     const found = foundEntities(await this.#ask(body, signal));
     return found.map(({ key, document }) => indexedEntity(key, document));
   }
