@@ -29,13 +29,15 @@ import {
   where,
   worth,
 } from "./clauses.ts";
+import { JOINED_BEGINNINGS, WORD_BEGINNINGS } from "./mapping.ts";
 import { termClause } from "./term_clause.ts";
 
 /**
- * How hard it is looked: for what was typed and what begins so, or for typos and pieces of words.
- * Of plain words by themselves the loose effort finds mostly what the strict one does not.
+ * How hard it is looked: for what was typed and what begins so; for a typo and pieces of words; for
+ * two typos in a short text, which costs as much as all the rest. Of plain words by themselves each
+ * effort finds mostly what the others do not.
  */
-export type Effort = "strict" | "loose";
+export type Effort = "strict" | "loose" | "far";
 
 /** The points of the ways to be found. They only say who is compared first where many are found. */
 const POINTS = {
@@ -72,16 +74,26 @@ const LETTERS_MIN_LENGTH = 6;
 /** The share of trigrams that is left where so many edits are forgiven. */
 const LETTERS_SHARE = 0.45;
 const PATH_SEGMENTS_MAX_COUNT = 12;
+/** Two typos leave few letters of a shorter text in a row. */
+const FAR_MAX_LENGTH = 13;
 
 /** What finds the entities that an expression may match, those that match best first. */
 export function candidateQuery(expression: Expression | undefined, effort: Effort): Clause {
   if (expression?.kind !== "words") return wholeQuery(expression, effort);
-  const query = wordsQuery(expression.text);
-  return effort === "strict" ? strictClause(query) : looseClause(query);
+  return CLAUSES[effort](wordsQuery(expression.text));
 }
 
-/** Whether looking harder may find more: there is nothing to be loose about without plain words. */
-export function hasWords(expression: Expression | undefined): boolean {
+const CLAUSES = { strict: strictClause, loose: looseClause, far: farClause } as const;
+
+/** Efforts that may find what the strict one does not. Words among conditions have one for all. */
+export function harderEfforts(expression: Expression | undefined): readonly Effort[] {
+  if (!hasWords(expression)) return [];
+  const isFar = expression?.kind === "words" && candidateQuery(expression, "far") !== NOTHING;
+  return isFar ? ["loose", "far"] : ["loose"];
+}
+
+/** There is nothing to be loose about without plain words. */
+function hasWords(expression: Expression | undefined): boolean {
   if (expression === undefined || expression.kind === "not") return false;
   if ("parts" in expression) return expression.parts.some(hasWords);
   return expression.kind === "words";
@@ -95,7 +107,7 @@ function wholeQuery(expression: Expression | undefined, effort: Effort): Clause 
   if (expression.kind === "words") {
     const query = wordsQuery(expression.text);
     const strict = strictClause(query);
-    return effort === "strict" ? strict : anyOf([strict, looseClause(query)]);
+    return effort === "strict" ? strict : anyOf([strict, looseClause(query), farClause(query)]);
   }
   const parts = expression.parts.map((part) => wholeQuery(part, effort));
   return expression.kind === "any" ? anyOf(parts) : allOf(parts);
@@ -135,7 +147,7 @@ function strictClause(query: WordsQuery): Clause {
     ...typed.map(({ types, words: others }) =>
       above(POINTS.typed, where(allOf(others.map(inName)), typeClause(types))),
     ),
-    ...squeezed.map((text) => worth(POINTS.prefix, beginsWith("search.joined", text))),
+    ...squeezed.map((text) => worth(POINTS.prefix, joinedBegins(text))),
     worth(POINTS.prefix, beginsWith("hosts.keyword", folded)),
     above(POINTS.words, allOf(words.map(inName))),
     ...pathClauses(query),
@@ -150,13 +162,42 @@ function looseClause(query: WordsQuery): Clause {
   const fuzzy = (word: QueryWord): Clause =>
     words.indexOf(word) < FUZZY_WORDS_MAX_COUNT ? fuzzyAnywhere(word) : strictAnywhere(word);
   return anyOf([
-    ...squeezed.map((own) => worth(POINTS.typo, near("search.joined.begin", own, editsMax))),
+    ...squeezed.map((own) => worth(POINTS.typo, nearJoined(own, Math.min(editsMax, 1)))),
     ...typedTypoClauses(query),
     worth(POINTS.amongst, terms("search.joined", partsOf(query))),
     ...anywhere(query, fuzzy),
     ...pathTypoClauses(query),
     lettersClause(query),
   ]);
+}
+
+/** Longer texts with two typos have enough letters in common with what was meant. */
+function farClause({ squeezed, words, editsMax }: WordsQuery): Clause {
+  const isShort = (squeezed[0] ?? "").length <= FAR_MAX_LENGTH;
+  if (words.length === 0 || editsMax < 2 || !isShort) return NOTHING;
+  return anyOf(squeezed.map((own) => worth(POINTS.typo, nearJoined(own, 2))));
+}
+
+/** Names that a text with typos may be the beginning of, or the whole. */
+function nearJoined(text: string, editsMax: number): Clause {
+  return near("search.joined.begin", firstLetters(text, JOINED_BEGINNINGS.max), editsMax);
+}
+
+function joinedBegins(text: string): Clause {
+  const isIndexed = firstLetters(text, JOINED_BEGINNINGS.max) === text;
+  return isIndexed ? terms("search.joined.begin", [text]) : beginsWith("search.joined", text);
+}
+
+function nameBegins(text: string): Clause {
+  const isIndexed =
+    firstLetters(text, WORD_BEGINNINGS.max) === text &&
+    firstLetters(text, WORD_BEGINNINGS.min - 1) !== text;
+  return isIndexed ? terms("search.name.begin", [text]) : beginsWith("search.name", text);
+}
+
+/** OpenSearch counts characters, not UTF-16 units. */
+function firstLetters(text: string, maxCount: number): string {
+  return text.length <= maxCount ? text : Array.from(text).slice(0, maxCount).join("");
 }
 
 /** A type is among the words of an entity as well, unless it goes by another name. */
@@ -196,7 +237,7 @@ function inName(word: QueryWord): Clause {
   return anyOf([
     worth(8, terms("search.name", spellings)),
     worth(7, terms("search.name", spellings.flatMap(synonymsOf))),
-    ...spellings.map((spelling) => worth(6, beginsWith("search.name", spelling))),
+    ...spellings.map((spelling) => worth(6, nameBegins(spelling))),
   ]);
 }
 
@@ -229,7 +270,8 @@ function fuzzyInName(word: QueryWord): Clause {
 function nearName({ text, editsMax }: QueryWord): Clause {
   const isBegun = text.length >= PREFIX_TYPO_MIN_LENGTH;
   const edits = Math.min(editsMax, WORD_EDITS_MAX_COUNT);
-  return worth(1, near(isBegun ? "search.name.begin" : "search.name", text, edits));
+  const begun = firstLetters(text, WORD_BEGINNINGS.max);
+  return worth(1, near(isBegun ? "search.name.begin" : "search.name", begun, edits));
 }
 
 function spellingsOf({ text, digraph }: QueryWord): readonly string[] {

@@ -2,7 +2,11 @@ import type { Identity } from "../../connector/mod.ts";
 import { recordOf } from "./client.ts";
 
 /** The format of konn's indexes: it changes with the mapping. An index of another one is refused. */
-export const INDEX_FORMAT = 2;
+export const INDEX_FORMAT = 3;
+
+/** Letters of the beginnings of words and of joined names that are indexed, which finds them at once. */
+export const WORD_BEGINNINGS = { min: 3, max: 12 } as const;
+export const JOINED_BEGINNINGS = { min: 1, max: 12 } as const;
 
 /** Hides deleted entities from everybody who reads the alias. */
 export const LIVE_FILTER = { term: { deleted: false } } as const;
@@ -121,13 +125,8 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
         trigrams: { type: "custom", tokenizer: "trigrams" },
       },
       filter: {
-        joined_beginnings: {
-          type: "edge_ngram",
-          min_gram: 5,
-          max_gram: 20,
-          preserve_original: true,
-        },
-        beginnings: { type: "edge_ngram", min_gram: 3, max_gram: 16, preserve_original: true },
+        beginnings: beginnings(WORD_BEGINNINGS),
+        joined_beginnings: beginnings(JOINED_BEGINNINGS),
       },
       // Names are joined by dots, dashes and underscores; the standard tokenizer keeps some of them.
       tokenizer: {
@@ -136,6 +135,10 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
       },
     },
   };
+}
+
+function beginnings({ min, max }: { readonly min: number; readonly max: number }): object {
+  return { type: "edge_ngram", min_gram: min, max_gram: max };
 }
 
 /** Reads what `indexMappings` wrote. Undefined for an index that konn did not make. */

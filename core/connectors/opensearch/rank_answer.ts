@@ -2,16 +2,18 @@ import { nextCursor } from "../../search/page_cursor.ts";
 import { byRank, type Scored, searchHits } from "../../search/ranked_hits.ts";
 import { type ExpressionScorer, expressionScorer } from "../../search/score_expression.ts";
 import type { FacetCount, SearchRequest, SearchResult } from "../../search/searcher.ts";
-import { TIERS } from "../../search/tiers.ts";
+import { editsCost, TIERS } from "../../search/tiers.ts";
 import { isSameType } from "../../search/type_names.ts";
-import { isExact } from "./candidate_query.ts";
+import { type Effort, isExact } from "./candidate_query.ts";
 import { type AnswerCounts, byCount, type SearchAnswer } from "./search_answer.ts";
 import { hasValues } from "./search_request.ts";
 
 const FACET_MAX_COUNT = 100;
 
-/** A hit that is worth more is not looked for any harder: typos in a name are worth less. */
-const GOOD_SCORE = TIERS.name_typo;
+/** Hits that are worth more come before all that is found by a typo in a name. */
+const NO_TYPO_SCORE = TIERS.name_typo;
+/** What a name with two typos may be worth, with room for what is added within the tier. */
+const TWO_TYPOS_SCORE = TIERS.name_typo - editsCost(2) + 10;
 
 /** Compares candidates with the query: what OpenSearch thinks of them counts no more. */
 export class AnswerRanker {
@@ -21,6 +23,8 @@ export class AnswerRanker {
   readonly #compared = new Set<string>();
   readonly #matching: Scored[] = [];
   #isComplete = true;
+  /** Typos were not looked for, since the page is full without. */
+  #isCutShort = false;
 
   constructor(request: SearchRequest, offset: number) {
     this.#request = request;
@@ -39,20 +43,20 @@ export class AnswerRanker {
     if (candidatesCount > entities.length) this.#isComplete = false;
   }
 
-  /** Whether nothing that is found by looking harder would get onto the page. */
-  isFull(): boolean {
-    const { size } = this.#request;
-    const good = this.#hits().filter(({ ranking }) => {
-      return ranking.score > GOOD_SCORE || ranking.tier === "filter";
-    });
-    return good.length > this.#offset + size;
+  /**
+   * Whether looking so hard is idle: for typos, where the page is full of what is better; for two of
+   * them, where something nearer was found.
+   */
+  isEnough(effort: Effort): boolean {
+    const scores = this.#hits().map(({ ranking }) => ranking.score);
+    if (effort === "far") return scores.some((score) => score > TWO_TYPOS_SCORE);
+    const good = scores.filter((score) => score > NO_TYPO_SCORE);
+    this.#isCutShort = good.length > this.#offset + this.#request.size;
+    return this.#isCutShort;
   }
 
-  /**
-   * @param sure counts of what is found without looking for typos
-   * @param isWhole whether all efforts were made
-   */
-  result(sure: AnswerCounts, isWhole: boolean): SearchResult {
+  /** @param sure counts of what is found without looking for typos */
+  result(sure: AnswerCounts): SearchResult {
     const request = this.#request;
     const { expression } = request.query;
     const hits = this.#hits().toSorted(byRank);
@@ -63,7 +67,7 @@ export class AnswerRanker {
       hits: searchHits(hits.slice(this.#offset, this.#offset + request.size), request),
       total: {
         count: isCounted ? hits.length : sure.count,
-        isExact: (this.#isComplete && isWhole) || isExact(expression),
+        isExact: (this.#isComplete && !this.#isCutShort) || isExact(expression),
       },
       facets: { types, controlPlanes },
       next: nextCursor(request, { offset: this.#offset, foundCount: hits.length }),

@@ -9,7 +9,7 @@ import {
   type SearchRequest,
   type SearchResult,
 } from "../../search/searcher.ts";
-import { type Effort, hasWords } from "./candidate_query.ts";
+import { type Effort, harderEfforts } from "./candidate_query.ts";
 import { EVERYTHING, terms } from "./clauses.ts";
 import {
   errorTypeOf,
@@ -32,7 +32,7 @@ import { shownUrl } from "./security.ts";
  * all pages of either, so that no hit moves from one page to another.
  */
 const WINDOWS = [
-  { hitsCount: 100, candidatesCount: 200 },
+  { hitsCount: 51, candidatesCount: 100 },
   { hitsCount: Infinity, candidatesCount: 1_500 },
 ] as const;
 const SEARCH_TIMEOUT_MS = 10_000;
@@ -82,9 +82,11 @@ class OpenSearchSearcher implements Searcher {
       return body;
     };
     const sure = readCounts(await ask("strict"));
-    const isWhole = !hasWords(expression) || !ranker.isFull();
-    if (isWhole && hasWords(expression)) await ask("loose");
-    const result = ranker.result(sure, isWhole);
+    for (const effort of harderEfforts(expression)) {
+      if (ranker.isEnough(effort)) break;
+      await ask(effort);
+    }
+    const result = ranker.result(sure);
     const { types, controlPlanes } = result.facets;
     const named = await this.#planeNames.named(controlPlanes, (query) => this.#ask(query, signal));
     return { ...result, facets: { types, controlPlanes: named } };
