@@ -14,13 +14,8 @@ import { createSqliteSearcher } from "../core/connectors/sqlite/searcher.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
 import { parseQuery, SearchError } from "../core/search/mod.ts";
 import { TemporaryFolder } from "../tests/fakes/temporary_folder.ts";
-import {
-  type CorpusEntity,
-  indexCorpus,
-  type JudgedQuery,
-  percentile,
-  readJudged,
-} from "../tests/search/relevance.ts";
+import { copiesOf, typedTexts } from "../tests/search/many_entities.ts";
+import { indexCorpus, percentile, readJudged } from "../tests/search/relevance.ts";
 
 const FIXTURES = new URL("../tests/fixtures/search/", import.meta.url);
 const { values } = parseArgs({
@@ -41,20 +36,9 @@ if (!existsSync(path)) await build(Number(values.copies));
 await measure();
 
 async function build(copiesCount: number): Promise<void> {
-  const words = wordsOf(corpus);
-  let entitiesCount = 0;
+  const entitiesCount = corpus.length * copiesCount;
   await using sink = createSqliteSink({ path, observer: SILENT_OBSERVER });
-  function* copies(): Generator<CorpusEntity> {
-    for (let copy = 0; copy < copiesCount; copy += 1) {
-      for (const [at, entity] of corpus.entries()) {
-        entitiesCount += 1;
-        yield copy === 0
-          ? entity
-          : copyOf(entity, { copy, word: words[(at * 31 + copy * 977) % words.length] ?? "x" });
-      }
-    }
-  }
-  const seconds = await indexCorpus(sink, copies());
+  const seconds = await indexCorpus(sink, copiesOf(corpus, copiesCount));
   console.log(
     `indexed ${entitiesCount} entities in ${seconds.toFixed(1)} s: ${Math.round(entitiesCount / seconds)}/s, ${megabytes(Bun.file(path).size)} MB`,
   );
@@ -103,38 +87,6 @@ function report(what: string, ms: readonly number[]): void {
   console.log(
     `${sorted.length} searches as typed, ${what}: p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, longest ${longest} ms`,
   );
-}
-
-/** Beginnings of the queries, as a page would ask for them: every key that is typed. */
-function typedTexts(judged: readonly JudgedQuery[], count: number): readonly string[] {
-  const typed = judged.flatMap(({ q }) => {
-    return Array.from({ length: q.length }, (_, at) => q.slice(0, at + 1));
-  });
-  const step = Math.max(1, Math.floor(typed.length / count));
-  return typed.filter((_, at) => at % step === 0);
-}
-
-function wordsOf(entities: readonly CorpusEntity[]): readonly string[] {
-  const words = new Set<string>();
-  for (const { value } of entities) {
-    for (const [word] of JSON.stringify(value).matchAll(/(?<=[-_."])[a-z]{4,12}(?=[-_."])/g))
-      words.add(word);
-  }
-  return [...words];
-}
-
-function copyOf(
-  { key, value }: CorpusEntity,
-  { copy, word }: { copy: number; word: string },
-): CorpusEntity {
-  const mark = copy.toString(16).padStart(4, "0");
-  const text = JSON.stringify(value)
-    .replace(/("(?:name|username|hostname)":")([^"]*?)([-_.])/, `$1${word}$3`)
-    .replaceAll(/([0-9a-f]{4})([0-9a-f]{4}-[0-9a-f]{4}-)/g, `${mark}$2`);
-  return {
-    key: key.replaceAll(/([0-9a-f]{4})([0-9a-f]{4}-)/g, `${mark}$2`).replace(/.{4}$/, mark),
-    value: JSON.parse(text),
-  };
 }
 
 function megabytes(bytes: number): string {

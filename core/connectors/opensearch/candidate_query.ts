@@ -29,7 +29,7 @@ import {
   where,
   worth,
 } from "./clauses.ts";
-import { JOINED_BEGINNINGS, WORD_BEGINNINGS } from "./mapping.ts";
+import { JOINED_BEGINNINGS } from "./mapping.ts";
 import { termClause } from "./term_clause.ts";
 
 /**
@@ -47,6 +47,7 @@ const POINTS = {
   id: 890,
   typed: 870,
   url: 885,
+  template: 868,
   path: 865,
   prefix: 840,
   words: 700,
@@ -63,8 +64,6 @@ const POINTS = {
 const ID_MIN_LENGTH = 4;
 const REFERENCE_MIN_LENGTH = 8;
 
-/** Shorter words are not the beginning of a typo. */
-const PREFIX_TYPO_MIN_LENGTH = 4;
 /** Words of a query that may have typos. */
 const FUZZY_WORDS_MAX_COUNT = 6;
 /** Edits by which single words are found; a second one costs much, and trigrams find it as well. */
@@ -188,13 +187,6 @@ function joinedBegins(text: string): Clause {
   return isIndexed ? terms("search.joined.begin", [text]) : beginsWith("search.joined", text);
 }
 
-function nameBegins(text: string): Clause {
-  const isIndexed =
-    firstLetters(text, WORD_BEGINNINGS.max) === text &&
-    firstLetters(text, WORD_BEGINNINGS.min - 1) !== text;
-  return isIndexed ? terms("search.name.begin", [text]) : beginsWith("search.name", text);
-}
-
 /** OpenSearch counts characters, not UTF-16 units. */
 function firstLetters(text: string, maxCount: number): string {
   return text.length <= maxCount ? text : Array.from(text).slice(0, maxCount).join("");
@@ -237,7 +229,7 @@ function inName(word: QueryWord): Clause {
   return anyOf([
     worth(8, terms("search.name", spellings)),
     worth(7, terms("search.name", spellings.flatMap(synonymsOf))),
-    ...spellings.map((spelling) => worth(6, nameBegins(spelling))),
+    ...spellings.map((spelling) => worth(6, beginsWith("search.name", spelling))),
   ]);
 }
 
@@ -250,10 +242,7 @@ function strictAnywhere(word: QueryWord): Clause {
   ]);
 }
 
-/**
- * Words from which a typo may have been made; of names also those that it may be the beginning of.
- * Each `fuzzy` costs as much as all that is not, so there is one for each word and field.
- */
+/** Each `fuzzy` costs as much as all that is not, so there is one for each word and field. */
 function fuzzyAnywhere(word: QueryWord): Clause {
   const { text, editsMax } = word;
   return anyOf([
@@ -267,11 +256,9 @@ function fuzzyInName(word: QueryWord): Clause {
   return anyOf([inName(word), nearName(word)]);
 }
 
+/** What a word is the beginning of, with a typo, is found by the letters of the query. */
 function nearName({ text, editsMax }: QueryWord): Clause {
-  const isBegun = text.length >= PREFIX_TYPO_MIN_LENGTH;
-  const edits = Math.min(editsMax, WORD_EDITS_MAX_COUNT);
-  const begun = firstLetters(text, WORD_BEGINNINGS.max);
-  return worth(1, near(isBegun ? "search.name.begin" : "search.name", begun, edits));
+  return worth(1, near("search.name", text, Math.min(editsMax, WORD_EDITS_MAX_COUNT)));
 }
 
 function spellingsOf({ text, digraph }: QueryWord): readonly string[] {
@@ -297,8 +284,11 @@ function pathClauses(query: WordsQuery): readonly Clause[] {
   const hostWords = path.hostLabels.flatMap((label) => wordsQuery(label).words);
   const host = hostWords.map(({ text }) => terms("search.rest", [text]));
   if (segments.length === 0) return host.length === 0 ? [] : [above(POINTS.pathPart, allOf(host))];
+  const isTemplate = path.path.segments.includes(PARAMETER);
   return [
     above(POINTS.path, allOf(segments)),
+    // Of many routes that it may be of, those whose parameters are called as they were typed.
+    isTemplate ? above(POINTS.template, allOf(query.words.map(strictAnywhere))) : NOTHING,
     host.length === 0 ? NOTHING : above(POINTS.url, allOf([...segments, ...host])),
     segments.length < 2 ? NOTHING : above(POINTS.pathPart, someOf(segments, segments.length - 1)),
   ];

@@ -4,8 +4,10 @@ import { recordOf } from "./client.ts";
 /** The format of konn's indexes: it changes with the mapping. An index of another one is refused. */
 export const INDEX_FORMAT = 3;
 
-/** Letters of the beginnings of words and of joined names that are indexed, which finds them at once. */
-export const WORD_BEGINNINGS = { min: 3, max: 12 } as const;
+/**
+ * Characters of the beginnings of joined names that are indexed: what begins so is found at once,
+ * and a typo is looked for among few terms. Longer beginnings are rare, and their letters tell.
+ */
 export const JOINED_BEGINNINGS = { min: 1, max: 12 } as const;
 
 /** Hides deleted entities from everybody who reads the alias. */
@@ -73,11 +75,7 @@ const FOUND_BY = { type: "text", norms: false, index_options: "docs" } as const;
 
 /** How candidates of a search are found: see `SearchFields`. */
 const SEARCH_PROPERTIES = {
-  name: {
-    ...FOUND_BY,
-    analyzer: "spaced",
-    fields: { begin: { ...FOUND_BY, analyzer: "beginnings", search_analyzer: "spaced" } },
-  },
+  name: { ...FOUND_BY, analyzer: "spaced" },
   rest: { ...FOUND_BY, analyzer: "spaced" },
   joined: {
     type: "keyword",
@@ -120,13 +118,15 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
         folded_words: { type: "custom", tokenizer: "words", filter },
         // konn has folded and cut these already.
         spaced: { type: "custom", tokenizer: "whitespace" },
-        beginnings: { type: "custom", tokenizer: "whitespace", filter: ["beginnings"] },
         joined_beginnings: { type: "custom", tokenizer: "keyword", filter: ["joined_beginnings"] },
         trigrams: { type: "custom", tokenizer: "trigrams" },
       },
       filter: {
-        beginnings: beginnings(WORD_BEGINNINGS),
-        joined_beginnings: beginnings(JOINED_BEGINNINGS),
+        joined_beginnings: {
+          type: "edge_ngram",
+          min_gram: JOINED_BEGINNINGS.min,
+          max_gram: JOINED_BEGINNINGS.max,
+        },
       },
       // Names are joined by dots, dashes and underscores; the standard tokenizer keeps some of them.
       tokenizer: {
@@ -135,10 +135,6 @@ export function indexSettings({ isBuilding }: IndexSettingsOptions): object {
       },
     },
   };
-}
-
-function beginnings({ min, max }: { readonly min: number; readonly max: number }): object {
-  return { type: "edge_ngram", min_gram: min, max_gram: max };
 }
 
 /** Reads what `indexMappings` wrote. Undefined for an index that konn did not make. */

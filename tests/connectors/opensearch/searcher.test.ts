@@ -45,6 +45,27 @@ describe("a searcher of OpenSearch", () => {
     await cluster.request(`/${index}-*`, "DELETE");
   });
 
+  test("looks harder only while a page is not full, and for two typos where nothing is nearer", async () => {
+    const index = uniqueIndex();
+    const many = Array.from({ length: 20 }, (_, at) => service(1_000 + at, `warehouse-${at}`));
+    await makeShop(index, many);
+    await using searcher = createOpenSearchSearcher({ url, index });
+    const requestsFor = async (text: string): Promise<number> => {
+      const before = await searchesCount(index);
+      const { hits } = await searcher.search({ query: parseQuery(text), size: 10 });
+      expect(hits[0]?.name).toStartWith(text === "ledger" ? "ledger" : "warehouse");
+      return (await searchesCount(index)) - before;
+    };
+    // The first one looks up the names of control planes as well.
+    await searcher.search({ query: parseQuery(""), size: 10 });
+    expect(await requestsFor("warehouse")).toBe(1);
+    expect(await requestsFor("ware")).toBe(1);
+    expect(await requestsFor("ledger")).toBe(2);
+    expect(await requestsFor("warehuose")).toBe(2);
+    expect(await requestsFor("warhuose")).toBe(3);
+    await cluster.request(`/${index}-*`, "DELETE");
+  });
+
   test("refuses an index of an older format, with what helps, and so does whoever writes", async () => {
     const index = uniqueIndex();
     await makeShop(index);
@@ -78,3 +99,8 @@ describe("a searcher of OpenSearch", () => {
     expect(document).not.toHaveProperty("search");
   });
 });
+
+async function searchesCount(index: string): Promise<number> {
+  const { body } = await cluster.request(`/${index}/_stats/search`);
+  return body._all.primaries.search.query_total;
+}
