@@ -111,11 +111,6 @@ export function declareCommand<const Name extends SettingName>(
       const resolved = resolveInvocation({ name, settings, context, needsConfig });
       const { values, given, config, terminal: opened } = resolved;
       using terminal = opened;
-      interrupt.signal.addEventListener("abort", () =>
-        terminal.log.info(
-          "Stopping: delivering what is in hand. A second interrupt stops at once.",
-        ),
-      );
       return declaration.run({
         settings: values,
         given,

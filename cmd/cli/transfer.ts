@@ -136,7 +136,9 @@ export async function transfer(options: TransferOptions): Promise<number> {
     };
   };
   const waitMs = settings.wait ?? 0;
-  const summary = await runWhenReady(prepare, { waitMs, observer, stop: interrupt.signal });
+  const summary = await sayingThatItStops(options, () =>
+    runWhenReady(prepare, { waitMs, observer, stop: interrupt.signal }),
+  );
   terminal.progress[Symbol.dispose]();
   if (!summary) {
     terminal.note("Stopped before anything was read.");
@@ -145,6 +147,21 @@ export async function transfer(options: TransferOptions): Promise<number> {
   printSummary(withEarlier(summary), options);
   if (connectors.excludeTypes) warnOfIdleExclusion(summary, options);
   return summary.complete || follow ? 0 : interrupt.exitCode();
+}
+
+/** Whoever interrupts a run that has something in hand is told why it takes a moment. */
+async function sayingThatItStops<Result>(
+  { terminal, interrupt: { signal } }: Pick<TransferOptions, "terminal" | "interrupt">,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const say = () =>
+    terminal.log.info("Stopping: delivering what is in hand. A second interrupt stops at once.");
+  signal.addEventListener("abort", say, { once: true });
+  try {
+    return await work();
+  } finally {
+    signal.removeEventListener("abort", say);
+  }
 }
 
 function takesBytesAsTheyAre(to: string): boolean {

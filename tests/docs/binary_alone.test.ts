@@ -46,6 +46,8 @@ describe("the binary alone in an empty folder", () => {
     expect(await konn.exited).toBe(0);
     expect(text).toContain("Indexed 726 events from stream.jsonl");
     expect(text).toContain("konn replay stream.jsonl");
+    // Nothing is in hand that the interrupt would have to wait for.
+    expect(text).not.toContain("Stopping");
   });
 
   test("konn search finds what konn try has left", async () => {

@@ -152,9 +152,10 @@ describe("the command line", () => {
     await producer.disconnect();
     await eventually(() => done() === 20);
     child.kill("SIGTERM");
-    const { exitCode, stdout } = await resultOf(child);
+    const { exitCode, stdout, stderr } = await resultOf(child);
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ events: 20 });
+    expect(stderr).toContain("Stopping: delivering what is in hand");
   });
 
   test.each([
