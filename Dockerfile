@@ -31,7 +31,8 @@ COPY --from=build /src/dist/konn /usr/local/bin/konn
 USER 65532:65532
 # One port: the search bar of `serve`; health and metrics of `sync`, `replay` and `pipe`.
 # `verify` keeps rows that it compares in TMPDIR: the volume is all that can be written.
-ENV KONN_STATE_DIR=/var/lib/konn \
+# A folder in it, since the volume itself belongs to whoever made it, and konn's is private.
+ENV KONN_STATE_DIR=/var/lib/konn/state \
   TMPDIR=/var/lib/konn \
   KONN_LISTEN=0.0.0.0:7700
 EXPOSE 7700

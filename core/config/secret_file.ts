@@ -5,6 +5,9 @@ import { KonnError } from "../base/errors.ts";
 const MAX_SECRET_BYTES = 64 * 1024;
 /** Whoever is not the owner. */
 const OTHERS_MODE = 0o077;
+/** Whoever is not the owner, but for the group's right to read. */
+const OTHERS_BUT_GROUP_READS_MODE = 0o037;
+const ROOT = 0;
 
 /** A setting and the path that it names. */
 export interface NamedFile {
@@ -13,7 +16,8 @@ export interface NamedFile {
 }
 
 /**
- * Reads a secret: without a newline at its end, from a file or a pipe that only its owner may use.
+ * Reads a secret: without a newline at its end, from a file or a pipe that only its owner may use, or
+ * that belongs to root and to a group of konn's.
  *
  * @throws KonnError `SECRET_FILE_EXPOSED`, `SECRET_FILE_EMPTY`, `FILE_UNREADABLE`; never with a
  * part of the content
@@ -50,9 +54,14 @@ export function readNamedFile(
   }
 }
 
-/** On Windows the mode says nothing. */
-function refuseExposed({ setting, path }: NamedFile, { mode }: Stats): void {
-  if (process.platform === "win32" || (mode & OTHERS_MODE) === 0) return;
+/**
+ * On Windows the mode says nothing. A file of root's that a group may read is how an administrator
+ * hands a secret to one service, and how Kubernetes mounts one for a process that is not root.
+ */
+function refuseExposed({ setting, path }: NamedFile, { mode, uid }: Stats): void {
+  const isHandedOver = uid === ROOT && process.getuid?.() !== ROOT;
+  const refused = isHandedOver ? OTHERS_BUT_GROUP_READS_MODE : OTHERS_MODE;
+  if (process.platform === "win32" || (mode & refused) === 0) return;
   const octal = (mode & 0o777).toString(8).padStart(4, "0");
   throw new KonnError(
     `Cannot use ${setting} ${path}: others than its owner may use the file (mode ${octal})`,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { cpSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, writeFileSync } from "node:fs";
 import { resultOf, SAMPLE, serviceEnvironment, uniqueName } from "../e2e/konn.ts";
 import { eventually } from "../e2e/waiting.ts";
 import { freePort } from "../services/ports.ts";
@@ -87,6 +87,29 @@ describe.skipIf(!CAN_RUN_CONTAINERS)("the container", () => {
     ]);
     process.kill(firstProcess(child), "SIGTERM");
     expect(await child.exited).toBe(0);
+  });
+
+  test("a secret that Kubernetes mounts can be read: root's, and for the group", async () => {
+    const token = "a-token-of-thirty-two-characters";
+    const tokens = container.data.file("tokens");
+    writeFileSync(tokens, token);
+    chownSync(tokens, 0, container.config.gid);
+    chmodSync(tokens, 0o440);
+    const child = container.run(["serve", "--token-file", "tokens"], { environment });
+    await eventually(async () => (await health()).exitCode === 0);
+    const url = `http://127.0.0.1:${environment["KONN_LISTEN"]?.split(":")[1]}/v1/search?q=gateway`;
+    expect((await fetch(url)).status).toBe(401);
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await fetch(url, { headers })).status).toBe(200);
+    process.kill(firstProcess(child), "SIGTERM");
+    expect(await child.exited).toBe(0);
+    // What everybody may read is no secret.
+    chmodSync(tokens, 0o444);
+    const refused = await run("serve", "--token-file", "tokens");
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      3,
+      expect.stringContaining("SECRET_FILE_EXPOSED"),
+    ]);
   });
 
   test("serve is not well without its index", async () => {

@@ -1,4 +1,12 @@
-import { chownSync, cpSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { KONN } from "../e2e/konn.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
@@ -46,14 +54,15 @@ export class Container implements Disposable {
       this.root.file("etc/passwd"),
       "nonroot:x:65532:65532::/home/nonroot:/sbin/nologin\n",
     );
-    const { volume, workdir, uid, gid } = this.config;
+    const { volume, workdir, gid } = this.config;
     for (const folder of ["proc", "dev", "tmp", "home/nonroot", volume, workdir]) {
       mkdirSync(this.root.file(`./${folder}`), { recursive: true });
     }
     for (const name of DEVICES) writeFileSync(this.root.file(`dev/${name}`), "");
-    // A volume takes its owner from the folder of the image.
-    chownSync(this.state.path, uid, gid);
-    for (const folder of [this.root, this.data]) Bun.spawnSync(["chmod", "755", folder.path]);
+    // As Kubernetes mounts a volume with an fsGroup; other engines give it to the user.
+    chownSync(this.state.path, 0, gid);
+    chmodSync(this.state.path, 0o2775);
+    for (const folder of [this.root, this.data]) chmodSync(folder.path, 0o755);
   }
 
   [Symbol.dispose](): void {
