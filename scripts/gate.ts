@@ -20,6 +20,7 @@ const STEPS: readonly Step[] = [
   { title: "types", cmd: [BUN, "x", "tsc", "--noEmit"] },
   { title: "types of the page", cmd: [BUN, "x", "tsc", "--noEmit", "-p", "core/serve/page"] },
   { title: "lint", cmd: [BUN, "x", "oxlint", "--deny-warnings"] },
+  { title: "files of deployment", cmd: [BUN, "scripts/lint_deployment.ts"] },
   { title: "build and test", cmd: [BUN, "run", "test"] },
   { title: "bench", cmd: [BUN, "tests/bench/main.ts", "--quick"] },
   { title: "smoke: version", cmd: [KONN, "--version"] },
