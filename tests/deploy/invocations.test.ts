@@ -1,17 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
 import { imageConfig } from "./dockerfile.ts";
 import {
   checkInvocation,
-  codeBlocks,
   type Invocation,
   projectFile,
-  shellInvocations,
+  scriptInvocations,
+  yamlBlock,
   yamlDocuments,
 } from "./invocations.ts";
 import { podInvocation, pods } from "./kubernetes.ts";
 
-const PAGES = ["docs/container.md", "docs/kubernetes.md", "docs/ci.md"];
 const WORKFLOWS = [
   ...new Bun.Glob(".github/workflows/*.yaml").scanSync({
     cwd: `${import.meta.dir}/../..`,
@@ -49,15 +47,15 @@ const INVOCATIONS: readonly Invocation[] = [
   ...imageInvocations(),
   ...composeInvocations(),
   ...pods().map(podInvocation),
-  ...WORKFLOWS.flatMap((path) => shellInvocations(path, projectFile(path))),
-  ...PAGES.flatMap((path) => shellInvocations(path, codeBlocks(projectFile(path)))),
+  ...WORKFLOWS.flatMap((path) => scriptInvocations(path, yamlDocuments(path)[0])),
+  ...scriptInvocations("docs/ci.md", yamlBlock(projectFile("docs/ci.md"))),
 ];
 
 describe("what starts konn uses it as it is", () => {
   test("every kind of file starts konn", () => {
     expect(WORKFLOWS.length).toBeGreaterThan(1);
     const places = INVOCATIONS.map(({ place }) => place);
-    for (const part of ["CMD", "HEALTH", "the service", "the pod", ".github", ...PAGES]) {
+    for (const part of ["CMD", "HEALTH", "the service", "the pod", ".github", "docs/ci.md"]) {
       expect(places).toContainEqual(expect.stringContaining(part));
     }
   });
@@ -81,25 +79,18 @@ describe("what starts konn uses it as it is", () => {
     expect(fault).toContain(told);
   });
 
-  test("commands in a script are found wherever they stand", () => {
-    const script = `
+  test("calls in a script are found wherever they stand", () => {
+    const run = `
       konn replay a.jsonl --wait 60s && konn sync \\
-        --until-end # to the end
-      - run: konn verify > out
+        --until-end --topic "a,b" # to the end
+      konn verify > out
       konnect nothing
       echo konn`;
-    expect(shellInvocations("a", script).map(({ args }) => args)).toEqual([
+    const found = scriptInvocations("a", { jobs: { one: { steps: [{ run }, { uses: "b" }] } } });
+    expect(found.map(({ args }) => args)).toEqual([
       ["replay", "a.jsonl", "--wait", "60s"],
-      ["sync", "--until-end"],
+      ["sync", "--until-end", "--topic", "a,b"],
       ["verify"],
     ]);
-  });
-
-  test.each(PAGES)("every file that %s points to is there", (path) => {
-    const links = [...projectFile(path).matchAll(/\]\((?!https?:)([^)#]+)/g)];
-    expect(links.length).toBeGreaterThan(0);
-    for (const [, link] of links) {
-      expect([link, existsSync(`${import.meta.dir}/../../docs/${link}`)]).toEqual([link, true]);
-    }
   });
 });

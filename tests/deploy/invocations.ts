@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { KonnCommand } from "../../cmd/cli/declare.ts";
 import { readArguments } from "../../cmd/cli/strict_arguments.ts";
+import { loadCommands } from "../../cmd/commands.ts";
 import { resolveSettings, unknownVariables } from "../../core/config/mod.ts";
-
-const ROOT = join(import.meta.dir, "..", "..");
+import { ROOT } from "../docs/markdown.ts";
+import { shellWords } from "../docs/shell_words.ts";
 
 /** How a file of the project starts konn. */
 export interface Invocation {
@@ -25,6 +25,11 @@ export function yamlDocuments(path: string): readonly any[] {
   return Array.isArray(parsed) ? parsed : [parsed];
 }
 
+/** The first YAML of a page. */
+export function yamlBlock(markdown: string): any {
+  return Bun.YAML.parse(/^```yaml\n([\s\S]*?)^```$/m.exec(markdown)?.[1] ?? "");
+}
+
 /**
  * Checks an invocation against what the commands declare, as konn itself does before it begins.
  * Throws what a person would be told.
@@ -34,44 +39,23 @@ export async function checkInvocation({ args, environment }: Invocation): Promis
   const unknown = unknownVariables(environment).map((variable) => variable.name);
   if (unknown.length > 0) throw new Error(`${unknown.join(", ")}: no settings`);
   if (["--help", "--version"].includes(name)) return;
-  const { command }: { command: KonnCommand } = await import(
-    join(ROOT, "cmd", `${name.replaceAll("-", "_")}.ts`)
-  );
-  // Of a command with sub-commands of its own only the flags are looked at.
+  const commands = await loadCommands();
+  const command = commands.find((one) => one.name === name);
+  if (command === undefined) throw new Error(`${name} is no command`);
   const { flags } = readArguments(command, rest);
   resolveSettings(command.settings, { flags, environment });
 }
 
-/** Behind nothing, a key of a workflow, an image's options, or the `--` of kubectl. */
-const KONN_CALL =
-  /^\s*(?:(?:- )?[a-z]+:\s+|docker run .* |kubectl exec .* -- \/usr\/local\/bin\/)?konn (?<args>[^#>]*)/;
-
-/** The konn commands in a text with shell lines: a script, or the blocks of a page. */
-export function shellInvocations(place: string, text: string): readonly Invocation[] {
-  const lines = text.replaceAll(/\\\n\s*/g, "").split("\n");
-  return lines
-    .flatMap((line) => line.split(/&&|\|\||;| \| /))
-    .flatMap((part) => {
-      const found = KONN_CALL.exec(part);
-      const args = found?.groups?.["args"]?.trim();
-      return args === undefined || args === "" ? [] : [shellWords(args)];
-    })
-    .map((args) => ({ place: `${place}: konn ${args.join(" ")}`, args, environment: {} }));
-}
-
-/** The code between fences of a page that is for a shell or for a workflow. */
-export function codeBlocks(markdown: string): string {
-  return [...markdown.matchAll(/^```(?:sh|yaml)\n([\s\S]*?)^```$/gm)]
-    .map(([, code = ""]) => code)
-    .join("\n");
-}
-
-/** The first YAML of a page, parsed. */
-export function yamlBlock(markdown: string): any {
-  return Bun.YAML.parse(/^```yaml\n([\s\S]*?)^```$/m.exec(markdown)?.[1] ?? "");
-}
-
-function shellWords(text: string): readonly string[] {
-  const words = text.match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
-  return words.map((word) => word.replaceAll(/^["']|["']$/g, ""));
+/** The calls of konn in the scripts of a workflow's steps. */
+export function scriptInvocations(place: string, workflow: any): readonly Invocation[] {
+  const jobs: readonly any[] = Object.values(workflow.jobs);
+  return jobs
+    .flatMap(({ steps = [] }) => steps.map(({ run = "" }: any): string => run))
+    .flatMap((script) => script.replaceAll("\\\n", " ").split(/\n|&&|\|\|/))
+    .map((line) => line.replace(/ #.*$/, ""))
+    .filter((line) => /^\s*konn /.test(line))
+    .map((line) => {
+      const [, ...args] = shellWords(line);
+      return { place: `${place}: konn ${args.join(" ")}`, args, environment: {} };
+    });
 }
