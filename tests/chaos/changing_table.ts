@@ -1,40 +1,46 @@
-import { Kafka, logLevel, Partitioners, type Producer } from "kafkajs";
+import { type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
+import type { SeededRandom } from "./seeded_random.ts";
 
 const ROWS_COUNT = 2_000;
 const CHANGES_PER_SEND = 20;
 const DELETE_SHARE = 0.2;
+/** How many of the sends carry an event that no index can take. */
+const REFUSED_SHARE = 0.1;
+/** One byte more than the id of a document can have. */
+const TOO_LONG_KEY = `c/${"k".repeat(511)}`;
+const REFUSED_MARK = "refused";
 
 /** A name by key; a row that is not in it was deleted or never made. */
 export type Table = ReadonlyMap<string, string>;
 
+export interface ChangingTableOptions {
+  readonly topic: string;
+  readonly partitionsCount: number;
+  readonly random: SeededRandom;
+}
+
 /**
  * A table that changes all the time, and its change stream in Kafka, written by kafkajs alone. What
- * the table holds at the end is known here and computed by none of konn's code.
+ * the table holds at the end is known here and computed by none of konn's code. Among the changes
+ * are events that no index can take; they carry a header, by which {@link isRefused} knows them.
  */
 export class ChangingTable {
   readonly #topic: string;
   readonly #producer: Producer;
+  readonly #random: SeededRandom;
   readonly #rows = new Map<string, string>();
   #changesCount = 0;
+  #refusedCount = 0;
 
-  private constructor(topic: string, producer: Producer) {
+  private constructor({ topic, random }: ChangingTableOptions, producer: Producer) {
     this.#topic = topic;
+    this.#random = random;
     this.#producer = producer;
   }
 
   /** Makes the topic and connects. */
-  static async start(
-    brokers: string,
-    options: { topic: string; partitionsCount: number },
-  ): Promise<ChangingTable> {
+  static async start(kafka: Kafka, options: ChangingTableOptions): Promise<ChangingTable> {
     const { topic, partitionsCount } = options;
-    const kafka = new Kafka({
-      brokers: brokers.split(","),
-      logLevel: logLevel.NOTHING,
-      requestTimeout: 3_000,
-      // The brokers come and go; a change is made when it is acknowledged, and not before.
-      retry: { retries: 1_000, maxRetryTime: 1_000 },
-    });
     const admin = kafka.admin();
     await admin.connect();
     const configEntries = [{ name: "retention.ms", value: "-1" }];
@@ -47,7 +53,7 @@ export class ChangingTable {
     const createPartitioner = Partitioners.DefaultPartitioner;
     const producer = kafka.producer({ createPartitioner, idempotent: false });
     await producer.connect();
-    return new ChangingTable(topic, producer);
+    return new ChangingTable(options, producer);
   }
 
   /** The table as its stream says. */
@@ -59,19 +65,25 @@ export class ChangingTable {
     return this.#changesCount;
   }
 
+  /** Events that no index can take; one that had to be sent again may be in the topic twice. */
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
   /** Changes rows until it is told to stop. Sends that fail are repeated: the last one counts. */
   async change(stop: AbortSignal, pauseMs: number): Promise<void> {
     while (!stop.aborted) {
       const changes = new Map<string, string | null>();
       for (let count = 0; count < CHANGES_PER_SEND; count += 1) {
-        const key = keyOf(Math.floor(Math.random() * ROWS_COUNT));
-        changes.set(
-          key,
-          Math.random() < DELETE_SHARE ? null : `name-${this.#changesCount + count}`,
-        );
+        const key = keyOf(this.#random.below(ROWS_COUNT));
+        const name = `name-${this.#changesCount + count}`;
+        changes.set(key, this.#random.next() < DELETE_SHARE ? null : name);
       }
-      await this.#send(changes);
+      const refused = this.#random.next() < REFUSED_SHARE ? [this.#refusedEvent()] : [];
+      const messages = [...changes].map(([key, name]) => ({ key, value: eventOf(key, name) }));
+      await this.#send([...messages, ...refused]);
       this.#changesCount += changes.size;
+      this.#refusedCount += refused.length;
       for (const [key, name] of changes) {
         if (name === null) this.#rows.delete(key);
         else this.#rows.set(key, name);
@@ -84,8 +96,16 @@ export class ChangingTable {
     await this.#producer.disconnect();
   }
 
-  async #send(changes: ReadonlyMap<string, string | null>): Promise<void> {
-    const messages = [...changes].map(([key, name]) => ({ key, value: eventOf(key, name) }));
+  #refusedEvent(): Message {
+    const key = keyOf(this.#random.below(ROWS_COUNT));
+    const headers = { [REFUSED_MARK]: "yes" };
+    return this.#random.oneOf([
+      { key, value: "this is no event", headers },
+      { key: TOO_LONG_KEY, value: eventOf(TOO_LONG_KEY, "a name"), headers },
+    ]);
+  }
+
+  async #send(messages: Message[]): Promise<void> {
     for (;;) {
       try {
         await this.#producer.send({ topic: this.#topic, messages, acks: -1 });
@@ -95,6 +115,11 @@ export class ChangingTable {
       }
     }
   }
+}
+
+/** Whether a record of the stream is one that no index can take. */
+export function isRefused({ headers }: { headers: Readonly<Record<string, unknown>> }): boolean {
+  return REFUSED_MARK in headers;
 }
 
 function keyOf(row: number): string {

@@ -6,13 +6,13 @@
  *
  *     bun tests/services/main.ts -- bun tests/chaos/group_chaos.ts [ACTIONS] [MEMBERS]
  */
-import type { Admin } from "kafkajs";
 import { startFront } from "../services/http_front.ts";
 import { allDocumentsOf, documentsOf } from "../e2e/index_reader.ts";
 import { konn, serviceEnvironment, uniqueName } from "../e2e/konn.ts";
 import { kafkaClient } from "../e2e/topic_reader.ts";
 import { eventually } from "../e2e/waiting.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
+import { GroupProgress } from "./group_progress.ts";
 import { GroupMembers, type Member } from "./group_members.ts";
 import { NumberedChanges, numberOf } from "./numbered_changes.ts";
 
@@ -23,8 +23,6 @@ const SERVED_WITHIN_MS = 10_000;
 /** Longer than the session timeout. */
 const PAUSE_MS = 12_000;
 const SLOW_BULK_MS = 2_500;
-/** Far more than it takes, or the suite would wait for ever for what does not come. */
-const GIVE_UP_MS = 90_000;
 const POLL_MS = 100;
 
 export const ACTIONS = ["kill", "stop", "add", "pause", "slow"] as const;
@@ -67,7 +65,7 @@ export async function shareInChaos({
     while (members.running.length < membersCount) members.start();
   };
   refill();
-  const group = new Group(admin, name);
+  const group = new GroupProgress(admin, name);
   await eventually(() => changes.count > 1_000);
   await group.untilServed();
   const faults: string[] = [];
@@ -153,40 +151,6 @@ async function pause(member: Member, members: GroupMembers): Promise<() => Promi
     // Long enough to do what it should not.
     await Bun.sleep(1_500);
   };
-}
-
-/** Kafka's own view of the group, by kafkajs. */
-class Group {
-  readonly #admin: Admin;
-  readonly #name: string;
-
-  constructor(admin: Admin, name: string) {
-    this.#admin = admin;
-    this.#name = name;
-  }
-
-  /** Waits until all that is in the topic now is committed. Returns how long that took. */
-  async untilServed(): Promise<number> {
-    const startedMs = performance.now();
-    const [topic, groupId] = [this.#name, this.#name];
-    const ends = await this.#admin.fetchTopicOffsets(topic);
-    const deadlineMs = Date.now() + GIVE_UP_MS;
-    for (;;) {
-      const [answer] = await this.#admin.fetchOffsets({ groupId, topics: [topic] });
-      const committed = new Map(
-        answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
-      );
-      const left = ends.filter(({ partition, high }) => {
-        return Number(high) > Math.max(0, committed.get(partition) ?? 0);
-      });
-      if (left.length === 0) return performance.now() - startedMs;
-      if (Date.now() > deadlineMs) {
-        const partitions = left.map(({ partition }) => partition).join(", ");
-        throw new Error(`nobody serves the partitions ${partitions} of ${topic}`);
-      }
-      await Bun.sleep(POLL_MS);
-    }
-  }
 }
 
 /** An OpenSearch that can be made slow. */

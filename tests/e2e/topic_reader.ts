@@ -22,9 +22,13 @@ export async function kafkaClient(): Promise<Kafka> {
 /** Offsets do not tell how many records there are, so the end is where fetches bring nothing more. */
 const IDLE_FETCHES_COUNT = 4;
 
-/** Every committed record of a topic, partition by partition in offset order. */
-export async function readTopic(topic: string): Promise<TopicRecord[]> {
-  const client = await kafkaClient();
+/**
+ * Every committed record of a topic, partition by partition in offset order.
+ *
+ * @param kafka where it is; the tests' shared Kafka if not given
+ */
+export async function readTopic(topic: string, kafka?: Kafka): Promise<TopicRecord[]> {
+  const client = kafka ?? (await kafkaClient());
   const admin = client.admin();
   await admin.connect();
   const offsets = await admin.fetchTopicOffsets(topic);
