@@ -1,4 +1,4 @@
-import type { Admin } from "kafkajs";
+import { type Admin, KafkaJSError } from "kafkajs";
 
 /** Far more than it takes, or the suite would wait for ever for what does not come. */
 const GIVE_UP_MS = 90_000;
@@ -18,10 +18,10 @@ export class GroupProgress {
   async untilServed(): Promise<number> {
     const startedMs = performance.now();
     const [topic, groupId] = [this.#name, this.#name];
-    const ends = await this.#admin.fetchTopicOffsets(topic);
     const deadlineMs = Date.now() + GIVE_UP_MS;
+    const ends = await this.ends();
     for (;;) {
-      const [answer] = await this.#admin.fetchOffsets({ groupId, topics: [topic] });
+      const [answer] = await asked(() => this.#admin.fetchOffsets({ groupId, topics: [topic] }));
       const committed = new Map(
         answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
       );
@@ -33,6 +33,24 @@ export class GroupProgress {
         const partitions = left.map(({ partition }) => partition).join(", ");
         throw new Error(`nobody serves the partitions ${partitions} of ${topic}`);
       }
+      await Bun.sleep(POLL_MS);
+    }
+  }
+
+  /** Where the partitions of the topic end now. */
+  async ends(): Promise<readonly { readonly partition: number; readonly high: string }[]> {
+    return await asked(() => this.#admin.fetchTopicOffsets(this.#name));
+  }
+}
+
+/** Asks again where a broker that has just started does not know its part yet: kafkajs does not. */
+async function asked<T>(question: () => Promise<T>): Promise<T> {
+  const deadlineMs = Date.now() + GIVE_UP_MS;
+  for (;;) {
+    try {
+      return await question();
+    } catch (error) {
+      if (!(error instanceof KafkaJSError) || Date.now() > deadlineMs) throw error;
       await Bun.sleep(POLL_MS);
     }
   }

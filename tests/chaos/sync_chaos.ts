@@ -251,9 +251,9 @@ class Scene implements AsyncDisposable {
     const startedMs = performance.now();
     const admin = this.kafka.admin();
     await admin.connect();
-    const ends = await admin.fetchTopicOffsets(this.topic);
-    const total = ends.reduce((sum, { high }) => sum + Number(high), 0);
-    await new GroupProgress(admin, this.topic).untilServed();
+    const progress = new GroupProgress(admin, this.topic);
+    const total = (await progress.ends()).reduce((sum, { high }) => sum + Number(high), 0);
+    await progress.untilServed();
     await admin.disconnect();
     while (doneCount(this.alone.where.cwd, this.alone) < total) {
       if (performance.now() - startedMs > ROUND_LIMIT_MS) {

@@ -115,10 +115,11 @@ class OpenSearchSink implements Sink {
     const alias = writerAliasOf(name);
     const count = await this.#buildCount(target, admin, options.resume !== undefined);
     const slots = Array.from({ length: SLOTS_COUNT }, () => {
-      const onFailure = (thrown: unknown): void => void this.#giveUp(thrown);
+      const onFailure = (thrown: unknown): void => this.#fail(thrown);
+      const lossOf = async (told: KonnError) => await this.#lossOf(told);
       const { observer } = this.#options;
       const ended = this.#ended.signal;
-      return new BulkSlot({ client, outage, observer, alias, count, onFailure, ended });
+      return new BulkSlot({ client, outage, observer, alias, count, onFailure, lossOf, ended });
     });
     this.#opened = {
       client,
@@ -279,19 +280,14 @@ class OpenSearchSink implements Sink {
     this.#client = undefined;
   }
 
-  /** Fails with the error itself, unless more can be found out about it. */
-  async #giveUp(thrown: unknown): Promise<void> {
-    const isLost = thrown instanceof KonnError && thrown.code === "INDEX_GONE";
-    this.#fail(isLost ? await this.#explained(thrown) : thrown);
-  }
-
-  async #explained(thrown: KonnError): Promise<KonnError> {
+  /** As {@link explainLostWay}; undefined as well while OpenSearch cannot be asked. */
+  async #lossOf(told: KonnError): Promise<KonnError | undefined> {
     try {
       const { client, target } = this.#open();
       const admin = new IndexAdmin(client, this.#ended.signal);
       return await explainLostWay(target, { alias: this.#options.index, admin });
-    } catch {
-      return thrown;
+    } catch (error) {
+      return error instanceof KonnError && error.mayPass ? undefined : told;
     }
   }
 

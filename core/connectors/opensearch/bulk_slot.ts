@@ -1,4 +1,5 @@
 import { backoffDelayMs, sleep } from "../../base/backoff.ts";
+import type { KonnError } from "../../base/errors.ts";
 import type { BuildCount } from "./build_count.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { type Fate, readBulkAnswer } from "./bulk_answer.ts";
@@ -33,6 +34,11 @@ export interface BulkSlotOptions {
   /** Hears of what was written and what was there already. */
   readonly count: BuildCount;
   readonly onFailure: (error: unknown) => void;
+  /**
+   * Finds out why there is no such index, as OpenSearch says. Undefined when there is one after all,
+   * or when nobody can say now.
+   */
+  readonly lossOf: (told: KonnError) => Promise<KonnError | undefined>;
 }
 
 /**
@@ -172,8 +178,24 @@ export class BulkSlot {
     const seconds = (performance.now() - startedMs) / 1_000;
     observer.wrote?.({ documentsCount: documents.length, bytes: body.length, seconds });
     ended.throwIfAborted();
-    for (const fate of fates) if (fate.kind === "fatal") throw fate.error;
-    return fates;
+    return await this.#unlessFatal(fates);
+  }
+
+  /** A node that has just started knows of no index yet, and says so: that alone ends nothing. */
+  async #unlessFatal(fates: readonly Fate[]): Promise<readonly Fate[]> {
+    let told: KonnError | undefined;
+    for (const fate of fates) {
+      if (fate.kind !== "fatal") continue;
+      if (fate.error.code !== "INDEX_GONE") throw fate.error;
+      told = fate.error;
+    }
+    if (told === undefined) return fates;
+    const { lossOf, ended } = this.#options;
+    const loss = await lossOf(told);
+    ended.throwIfAborted();
+    if (loss !== undefined) throw loss;
+    const { message: reason } = told;
+    return fates.map((fate) => (fate.kind === "fatal" ? { kind: "retry", reason } : fate));
   }
 }
 

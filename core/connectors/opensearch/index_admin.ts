@@ -68,10 +68,12 @@ export class IndexAdmin {
   /** The indexes that a name or a pattern stands for: an index, the ones behind an alias, none. */
   async find(nameOrPattern: string): Promise<readonly IndexInfo[]> {
     const request = { method: "GET", path: pathOf(nameOrPattern) } as const;
-    const { status, body } = await this.#ask(request);
+    let { status, body } = await this.#ask(request);
     if (status === 404) {
       await this.#refuseUnrecovered();
-      return [];
+      // It may have read its state back between the two questions. Now it knows.
+      ({ status, body } = await this.#ask(request));
+      if (status === 404) return [];
     }
     if (status !== 200) throw refusedRequest(`look at ${nameOrPattern}`, { status, body });
     return Object.entries(recordOf(body)).map(([name, index]) => infoOf(name, index));

@@ -113,12 +113,16 @@ async function goOn(
 
 /**
  * Why nothing can be written to an index any more, where OpenSearch only says that there is no such
- * index: that is its answer for an alias too.
+ * index: that is its answer for an alias too. Undefined when both are there.
  */
-export async function explainLostWay({ index }: TargetIndex, family: Family): Promise<KonnError> {
+export async function explainLostWay(
+  { index }: TargetIndex,
+  family: Family,
+): Promise<KonnError | undefined> {
   const { alias, admin } = family;
   const [current] = await admin.find(index.name);
   if (current?.uuid !== index.uuid) return goneError(alias, index.name);
+  if (current.aliases.includes(writerAliasOf(index.name))) return undefined;
   const [live] = await admin.find(alias);
   if (live && live.name !== index.name) {
     return replacedError(alias, { was: index.name, is: live.name });

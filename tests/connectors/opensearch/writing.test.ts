@@ -175,6 +175,38 @@ test("readBulkAnswer() takes a term that is too long for a fault of the document
   await client.close();
 });
 
+describe("write() goes on", () => {
+  const unknown = () => {
+    const error = { type: "index_not_found_exception", reason: "no such index" };
+    return Response.json({ error, status: 404 }, { status: 404 });
+  };
+
+  test.each([
+    ["and knows it a moment later", 1],
+    ["and has still not read its state back when it is asked why", 2],
+  ])("when a node that has just started knows of no index yet, %s", async (_, answersCount) => {
+    let leftCount = 0;
+    await using front = startFront({
+      url,
+      onRequest({ path }) {
+        if (leftCount === 0) return undefined;
+        if (path === "/_cluster/state/blocks") {
+          return Response.json({ blocks: { global: { "1": {} } } });
+        }
+        leftCount -= 1;
+        return unknown();
+      },
+    });
+    const observer = new RecordingObserver();
+    const index = uniqueIndex();
+    await using opened = await openSink({ url: front.url, index, observer });
+    leftCount = answersCount;
+    const report = await opened.sink.write(batchAt(0n, upsert(A, "a")), NEVER);
+    expect([leftCount, report.written]).toEqual([0, 1]);
+    expect(observer.lines.map((line) => line.slice(0, 4))).toEqual(["warn", "info"]);
+  });
+});
+
 describe("write() ends the run", () => {
   test("when the index is deleted, and does not make it again", async () => {
     const index = uniqueIndex();
