@@ -15,6 +15,7 @@ const SETTINGS = [
   "topic",
   "opensearch-url",
   "index",
+  "group",
   ...KAFKA_SECURITY_SETTINGS,
   ...OPENSEARCH_SECURITY_SETTINGS,
 ] as const;
@@ -38,6 +39,7 @@ export const command = declareCommand({
       command: "konn doctor",
     },
     { description: "Before a replay", command: "konn doctor stream.jsonl" },
+    { description: "Before several konn share a topic", command: "konn doctor --group search" },
     { description: "What fails, for a script", command: "konn doctor --json | jq .checks" },
   ],
   async run(invocation) {
@@ -66,6 +68,8 @@ function areasOf(invocation: DoctorInvocation): readonly DoctorArea[] {
     brokers: settings.brokers,
     openSearchUrl: settings["opensearch-url"],
     security: connectionSecurity(settings, settings),
+    group: settings.group,
+    viewsGroup: true,
   };
   const end = (url: string, role: "source" | "sink") => async () => {
     const { createDiagnosis } = await import("../core/connectors/mod.ts");

@@ -1,10 +1,11 @@
 import { KonnError } from "../base/errors.ts";
 import { formatCounted } from "../base/format.ts";
+import { parseNote } from "../checkpoint/mod.ts";
 import { identityDifference } from "../connector/identity.ts";
 import type { IndexInspector } from "../connector/index_inspector.ts";
 import { failed, type Finding, passed } from "../connector/finding.ts";
-import type { Source, StreamIdentity } from "../connector/mod.ts";
-import { readRunStatus } from "./run_status.ts";
+import type { Identity, SharedPositions, Source, StreamIdentity } from "../connector/mod.ts";
+import { readRunStatus, readSharedStatus, type RunStatus } from "./run_status.ts";
 
 export interface PairOptions {
   readonly stateDir: string;
@@ -23,8 +24,12 @@ export async function* diagnosePair(
 ): AsyncGenerator<Finding> {
   const stream = await unlessRefused(() => openStream(options, signal));
   if (!stream) return;
-  const address = await options.sinkAddress(signal);
-  yield await checkpointFinding(stream, { ...options, address, signal });
+  const { shared } = stream;
+  if (shared) yield* groupFindings(shared, options, signal);
+  else {
+    const address = await options.sinkAddress(signal);
+    yield await checkpointFinding(stream, { ...options, address, signal });
+  }
   const index = await unlessRefused(() => openIndex(options, signal));
   if (!index) return;
   const difference = identityDifference(index.source, stream.identity);
@@ -77,9 +82,68 @@ async function checkpointFinding(
       run.lag === null ? "an unknown number of offsets" : formatCounted(run.lag, "offset");
     return passed("checkpoint", `saved at ${run.saved_at ?? "?"}, ${lag} to go`);
   }
-  return failed(
-    "checkpoint",
-    `the next konn sync would be refused: ${run.problem ?? "it cannot go on"}`,
-    "Build the index anew from the topic as it is: konn sync --from-beginning.",
-  );
+  return failed("checkpoint", ...cannotGoOn(run));
+}
+
+/** What the group has committed takes the place of a checkpoint: its members have one together. */
+async function* groupFindings(
+  { note, lanes }: SharedPositions,
+  options: PairOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Finding> {
+  const check = "group offsets";
+  if (lanes(note ?? "").size === 0) {
+    yield passed(check, "none: konn sync --group begins at the topic's start");
+    return;
+  }
+  const noted = note === undefined ? undefined : parseNote(note)?.identity;
+  const elsewhere = noted && (await ofAnotherIndex(check, noted, options, signal));
+  if (elsewhere) {
+    yield elsewhere;
+    return;
+  }
+  const status = await readSharedStatus("", await options.openSource(), signal);
+  yield status.can_go_on
+    ? passed(check, `${formatCounted(status.lag ?? 0, "offset")} to go`)
+    : failed(check, ...cannotGoOn(status));
+}
+
+/** Undefined where the positions are of the index that is there, or where that does not tell. */
+async function ofAnotherIndex(
+  check: string,
+  noted: Identity,
+  options: PairOptions,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
+  const name = noted["index"] ?? "another index";
+  try {
+    const { identity, mayReplace } = await openIndex(options, signal);
+    if (Object.entries(identity).every(([fact, value]) => noted[fact] === value)) return undefined;
+    if (mayReplace(noted)) {
+      const next = "konn sync --group begins at the topic's start";
+      return passed(check, `they are of ${name}, which was built anew since: ${next}`);
+    }
+    return failed(
+      check,
+      `they are of ${name}, and a group keeps one index`,
+      "Use another --group, or the --index of this one.",
+    );
+  } catch (error) {
+    if (!(error instanceof KonnError)) throw error;
+    if (error.code !== "INDEX_NOT_FOUND") return undefined;
+    return failed(
+      check,
+      `they are of ${name}, which is gone`,
+      "Stop the members, build it anew alone (konn sync --from-beginning --until-end), and start them again.",
+    );
+  }
+}
+
+/** The detail and the remedy of a run that would be refused. */
+function cannotGoOn({ problem, problem_code: code }: RunStatus): [string, string] {
+  const flags = code === "KAFKA_OFFSET_OUT_OF_RANGE" ? " --accept-loss" : "";
+  return [
+    `the next konn sync would be refused: ${problem ?? "it cannot go on"}`,
+    `Build the index anew from the topic as it is: konn sync --from-beginning${flags}.`,
+  ];
 }

@@ -94,14 +94,29 @@ export async function readSharedStatus(
   const lanes = stream.shared?.lanes(stream.shared.note ?? "") ?? new Map<Lane, LanePosition>();
   const ends = await opened.ends();
   const status = laneStatus(lanes, ends);
-  return {
+  const known = {
     ...nothingKnown(name, 0),
     source: stream.address,
     label: stream.label ?? null,
     lanes: status,
     lag: status.reduce((sum, lane) => sum + (lane.lag ?? 0), 0),
-    lag_seconds: await lagSeconds(opened, lanes, { ends, stop }),
   };
+  const beyond = beyondEnd(lanes, ends);
+  if (beyond !== undefined) return withProblem(known, beyond, false);
+  try {
+    return { ...known, lag_seconds: await lagSeconds(opened, lanes, { ends, stop }) };
+  } catch (error) {
+    if (!(error instanceof KonnError) || stop.aborted) throw error;
+    return withProblem(known, { code: error.code, text: error.message }, error.mayPass);
+  }
+}
+
+function withProblem(
+  status: RunStatus,
+  { code: problem_code, text: problem }: Problem,
+  can_go_on: boolean,
+): RunStatus {
+  return { ...status, problem, problem_code, can_go_on };
 }
 
 async function statusOf(

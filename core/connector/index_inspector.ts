@@ -24,6 +24,10 @@ export interface InspectedIndex {
   readonly source: Identity;
   /** Changes below this place in PostgreSQL's log are of rows that a truncate removed. */
   readonly truncatedAtLsn: number | undefined;
+  /** What tells it from any other index, under the names that its sink uses. */
+  readonly identity: Identity;
+  /** Whether it may have taken the place of an index that this tells of: both of one name. */
+  readonly mayReplace: (identity: Identity) => boolean;
 }
 
 /**

@@ -151,10 +151,10 @@ const KAFKA: Connector = {
       delivery: atLeastOnce ? "at-least-once" : "exactly-once",
     });
   },
-  diagnose: async ({ name, hosts }, { brokers, security, role }) => {
+  diagnose: async ({ name, hosts }, { brokers, security, role, group }) => {
     const { diagnoseKafka } = await import("./kafka/doctor.ts");
     const topics = name.split(",");
-    const place = { brokers: hosts?.split(",") ?? brokers, topics, role };
+    const place = { brokers: hosts?.split(",") ?? brokers, topics, role, group };
     return (signal) => diagnoseKafka({ ...security.kafka(), ...place }, signal);
   },
   look: async ({ hosts = "" }, location) => {

@@ -27,7 +27,8 @@ export class MemoryIndex implements IndexInspector {
   }
 
   open() {
-    return Promise.resolve({ source: this.source, truncatedAtLsn: this.truncatedAtLsn });
+    const { source, truncatedAtLsn } = this;
+    return Promise.resolve({ source, truncatedAtLsn, identity: {}, mayReplace: () => false });
   }
 
   async *documents(): AsyncGenerator<readonly InspectedDocument[]> {

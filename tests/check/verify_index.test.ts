@@ -37,7 +37,13 @@ function indexed(id: string, name: string | null, version = 16n): InspectedDocum
 function inspectorOf(documents: readonly InspectedDocument[]) {
   const repairs: Repair[] = [];
   const inspector: IndexInspector = {
-    open: () => Promise.resolve({ source: { id: "a" }, truncatedAtLsn: undefined }),
+    open: () =>
+      Promise.resolve({
+        source: { id: "a" },
+        truncatedAtLsn: undefined,
+        identity: {},
+        mayReplace: () => false,
+      }),
     documents: async function* pages() {
       yield await Promise.resolve(documents);
     },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { ConfigResourceTypes } from "kafkajs";
+import { type Admin, ConfigResourceTypes } from "kafkajs";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { request } from "./index_reader.ts";
 import { konn, SAMPLE, serviceEnvironment, uniqueName } from "./konn.ts";
@@ -244,5 +244,117 @@ describe("doctor", () => {
     expect(report.find("kafka", "beginning").detail).toContain("lost 4 offsets");
     expect(report.find("kafka", "clock")).toMatchObject({ level: "warn" });
     expect(report.find("kafka", "clock").detail).toContain("ahead of this machine");
+  });
+
+  describe("of a group", () => {
+    const flags = (name: string) => ["--topic", name, "--index", name, "--group", name];
+
+    /** A topic that a group has read to its end, into an index of the same name. */
+    async function shared(): Promise<string> {
+      const name = uniqueName("doctor");
+      const records = Array.from({ length: 9 }, (_, at) => ({ key: `k${at}`, value: null }));
+      await seedTopic(name, records, 1);
+      const synced = await run("sync", ...flags(name), "--until-end");
+      expect(synced).toMatchObject({ exitCode: 0 });
+      return name;
+    }
+
+    async function withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
+      const admin = (await kafkaClient()).admin();
+      await admin.connect();
+      try {
+        return await use(admin);
+      } finally {
+        await admin.disconnect();
+      }
+    }
+
+    test("finds nothing where it goes on, and says that there is nobody and nothing yet", async () => {
+      const name = await shared();
+      const report = await doctor(...flags(name));
+      expect(report.failing).toEqual([]);
+      expect(report.find("kafka", "group members").detail).toContain("nobody is in the group");
+      expect(report.find("sync", "group offsets").detail).toBe("0 offsets to go");
+      const fresh = await doctor("--topic", name, "--index", name, "--group", uniqueName("doctor"));
+      expect(fresh.failing).toEqual([]);
+      expect(fresh.find("sync", "group offsets").detail).toContain("none");
+    });
+
+    test("offsets that retention has passed fail, and those behind the end", async () => {
+      const name = await shared();
+      const commit = async (offset: string) =>
+        await withAdmin((admin) =>
+          admin.setOffsets({ groupId: name, topic: name, partitions: [{ partition: 0, offset }] }),
+        );
+      await commit("99");
+      const beyond = await doctor(...flags(name));
+      expect(beyond.failing).toEqual(["sync group offsets"]);
+      expect(beyond.find("sync", "group offsets").detail).toContain("ends at 9");
+      await commit("2");
+      await withAdmin(async (admin) => {
+        // kafkajs has to have heard of the topic before.
+        await admin.fetchTopicOffsets(name);
+        await admin.deleteTopicRecords({
+          topic: name,
+          partitions: [{ partition: 0, offset: "5" }],
+        });
+      });
+      const lost = await doctor(...flags(name));
+      expect(lost.failing).toEqual(["sync group offsets"]);
+      expect(lost.find("sync", "group offsets").detail).toContain("deleted 3 offsets");
+      expect(lost.find("sync", "group offsets").remedy).toContain("--accept-loss");
+    });
+
+    test("offsets of an index that is gone, of one that was built anew, and of another", async () => {
+      const name = await shared();
+      await request(`/${await behind(name)}`, { method: "DELETE" });
+      const gone = await doctor(...flags(name));
+      expect(gone.failing).toEqual(["sync group offsets"]);
+      expect(gone.find("sync", "group offsets").remedy).toContain("--from-beginning");
+      const rebuilt = await run(
+        "sync",
+        "--topic",
+        name,
+        "--index",
+        name,
+        "--from-beginning",
+        "--until-end",
+      );
+      expect(rebuilt).toMatchObject({ exitCode: 0 });
+      const anew = await doctor(...flags(name));
+      expect(anew.failing).toEqual([]);
+      expect(anew.find("sync", "group offsets").detail).toContain("built anew since");
+      const index = uniqueName("doctor");
+      await sync(index, name);
+      const foreign = await doctor("--topic", name, "--index", index, "--group", name);
+      expect(foreign.failing).toEqual(["sync group offsets"]);
+      expect(foreign.find("sync", "group offsets").remedy).toContain("another --group");
+    });
+
+    test("members that are not konn fail, and offsets of other topics are worth a look", async () => {
+      const name = await shared();
+      const consumer = (await kafkaClient()).consumer({ groupId: name, retry: { retries: 0 } });
+      const other = uniqueName("doctor");
+      await seedTopic(other, [{ key: "a", value: null }], 1);
+      await withAdmin((admin) =>
+        admin.setOffsets({
+          groupId: name,
+          topic: other,
+          partitions: [{ partition: 0, offset: "1" }],
+        }),
+      );
+      await consumer.connect();
+      await consumer.subscribe({ topic: name });
+      const joined = Promise.withResolvers<void>();
+      consumer.on(consumer.events.GROUP_JOIN, () => joined.resolve());
+      await consumer.run({ eachMessage: () => Promise.resolve() });
+      await joined.promise;
+      const report = await doctor(...flags(name));
+      await consumer.disconnect();
+      expect(report.failing).toEqual(["kafka group members"]);
+      expect(report.find("kafka", "group members").remedy).toContain("another --group");
+      const topics = report.find("kafka", "group topics");
+      expect(topics).toMatchObject({ level: "warn", detail: expect.stringContaining(other) });
+    });
   });
 });

@@ -8,6 +8,8 @@ import { KafkaClient, type KafkaConnection } from "./client.ts";
 import { createKafkaSource } from "./consumer.ts";
 import { type ClusterMetadata, METADATA_API_KEY, metadataRequest } from "./metadata_request.ts";
 import { listOffsets } from "./offsets.ts";
+import { GroupCoordinator } from "./group_coordinator.ts";
+import { diagnoseGroup } from "./group_doctor.ts";
 import { ERROR_CODES } from "./protocol_error.ts";
 import { isOnlyCompacted, readRetentionMs } from "./topic_admin.ts";
 import { type TopicFacts, Topics } from "./topics.ts";
@@ -28,6 +30,8 @@ export interface KafkaDoctorOptions extends KafkaConnection {
   readonly topics: readonly string[];
   /** What the topics are to be for a run: what is read must be there, what is written is made. */
   readonly role: "source" | "sink";
+  /** The consumer group that is to share them. */
+  readonly group?: string | undefined;
 }
 
 /** Looks at brokers, topics, permissions, retention and clocks. Throws what a run would throw. */
@@ -62,6 +66,11 @@ export async function* diagnoseKafka(
     };
     const ends = await listOffsets(partitions, "latest", parts);
     const starts = await listOffsets(partitions, "earliest", parts);
+    const { group } = options;
+    if (group !== undefined && options.role === "source") {
+      const coordinator = new GroupCoordinator({ ...parts, group });
+      yield* diagnoseGroup({ coordinator, group, topics: options.topics });
+    }
     for (const { name } of topics.facts) {
       yield await retentionFinding(client, name);
       if (options.role === "source") yield await beginningFinding(client, name, starts);

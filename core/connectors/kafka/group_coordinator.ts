@@ -34,12 +34,24 @@ export interface GroupCoordinatorOptions {
   readonly observer: Observer;
   /** Ends the retries. */
   readonly signal: AbortSignal;
+  /** How long it is tried again; as elsewhere if not given. */
+  readonly outageLimitMs?: number | undefined;
 }
 
 /** A member, in one generation of its group. */
 export interface GroupPlace {
   readonly memberId: string;
   readonly generationId: number;
+}
+
+/** Who is in a group, as anybody may ask. */
+export interface GroupDescription {
+  /** `Stable`, `Empty`, `Dead` (there is none), or on the way from one to the other. */
+  readonly state: string;
+  readonly protocolType: string;
+  /** The way of sharing that all members know; empty while they have not agreed on one. */
+  readonly protocol: string;
+  readonly members: readonly { readonly clientId: string }[];
 }
 
 /** What a group has committed for a partition. */
@@ -136,6 +148,21 @@ export class GroupCoordinator {
     return found;
   }
 
+  async describe(): Promise<GroupDescription> {
+    const request = { groupIds: [this.#options.group] };
+    const { groups } = await this.#call("ask", (broker) => broker.describeGroups(request));
+    return groups[0] ?? { state: "Dead", protocolType: "", protocol: "", members: [] };
+  }
+
+  /** The topics of which something is committed. */
+  async committedTopics(): Promise<readonly string[]> {
+    const request = { groupId: this.#options.group, topics: [] };
+    const { responses } = await this.#call("ask", (broker) => broker.offsetFetch(request));
+    return responses
+      .filter(({ partitions }) => partitions.some(({ offset }) => offset !== NOT_COMMITTED))
+      .map(({ topic }) => topic);
+  }
+
   #idOf({ memberId, generationId }: GroupPlace) {
     return { groupId: this.#options.group, memberId, groupGenerationId: generationId };
   }
@@ -143,7 +170,10 @@ export class GroupCoordinator {
   async #call<T>(
     verb: string,
     use: (broker: KafkajsBroker) => Promise<T>,
-    { timeoutMs = REQUEST_TIMEOUT_MS, limitMs = OUTAGE_LIMIT_MS } = {},
+    {
+      timeoutMs = REQUEST_TIMEOUT_MS,
+      limitMs = this.#options.outageLimitMs ?? OUTAGE_LIMIT_MS,
+    } = {},
   ): Promise<T> {
     const { brokers, group, observer, signal } = this.#options;
     let isExpected = false;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { formatCounted } from "../../base/format.ts";
 import { sleep } from "../../base/backoff.ts";
 import { KonnError, messageOf } from "../../base/errors.ts";
@@ -7,12 +8,28 @@ import type { GroupProtocol, JoinedGroup, MemberShare } from "./kafkajs.ts";
 import type { TopicPartition } from "./offsets.ts";
 import { ERROR_CODES, ProtocolError } from "./protocol_error.ts";
 
+/** What the name of konn's way of sharing begins with; behind it stands what it is shared for. */
+const PROTOCOL_PREFIX = "konn-";
 const HEARTBEAT_INTERVAL_MS = 500;
 const REJOIN_PAUSE_MS = 100;
 /** Others who come and go all the time may keep a member from ever having a part. */
 const JOIN_LIMIT_MS = 300_000;
 /** How long a member that is going waits for a join that is under way, or it could not leave. */
 const LEAVE_LIMIT_MS = 5_000;
+
+/**
+ * The name of the way in which a group is shared by whoever has this note. Kafka lets into a group
+ * only who shares in the same way: so all of them have one sink.
+ */
+export function groupProtocolName(note: string): string {
+  const hash = createHash("sha256").update(note).digest("hex").slice(0, 12);
+  return `${PROTOCOL_PREFIX}${hash}`;
+}
+
+/** Whether the members of a group with this way of sharing are konn. */
+export function isGroupProtocolName(name: string): boolean {
+  return name.startsWith(PROTOCOL_PREFIX);
+}
 
 /** What a member has from one sharing-out until the next. */
 export interface Assignment extends GroupPlace {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { sleep } from "../../base/backoff.ts";
 import { KonnError, messageOf } from "../../base/errors.ts";
 import type {
@@ -14,7 +13,7 @@ import { withGroup } from "./address.ts";
 import { limitBatches } from "./batch_limits.ts";
 import { KafkaSource, type KafkaSourceOptions } from "./consumer.ts";
 import { type CommittedOffset, GroupCoordinator, LOST_PLACE_CODES } from "./group_coordinator.ts";
-import { type Assignment, GroupMembership } from "./group_membership.ts";
+import { type Assignment, GroupMembership, groupProtocolName } from "./group_membership.ts";
 import { GroupReader } from "./group_reader.ts";
 import { loadGroupProtocol } from "./kafkajs.ts";
 import type { OwnedLanes } from "./owned_lanes.ts";
@@ -156,8 +155,7 @@ class GroupSource implements Source {
       coordinator: this.#openCoordinator(),
       group,
       protocol: await loadGroupProtocol(),
-      // Kafka lets into a group only who shares in the same way: so all of them have one sink.
-      protocolName: `konn-${createHash("sha256").update(this.#note).digest("hex").slice(0, 12)}`,
+      protocolName: groupProtocolName(this.#note),
       topics: topics.facts,
       observer,
       beforeRejoining: (ended) => this.#finishInHand(ended),

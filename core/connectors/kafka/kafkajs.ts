@@ -149,6 +149,15 @@ export interface KafkajsBroker {
       }[];
     },
   ): Promise<unknown>;
+  describeGroups(options: { readonly groupIds: readonly string[] }): Promise<{
+    readonly groups: readonly {
+      readonly state: string;
+      readonly protocolType: string;
+      readonly protocol: string;
+      readonly members: readonly { readonly clientId: string }[];
+    }[];
+  }>;
+  /** Of all topics where none is named. */
   offsetFetch(options: {
     readonly groupId: string;
     readonly topics: readonly {

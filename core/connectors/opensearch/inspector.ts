@@ -16,6 +16,7 @@ import {
   unreachable,
 } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
+import { isOfFamily } from "./index_family.ts";
 import { INDEX_FORMAT, LIVE_FILTER } from "./mapping.ts";
 import { documentSource } from "./pending_document.ts";
 import { writerAliasOf } from "./index_family.ts";
@@ -81,7 +82,12 @@ class OpenSearchInspector implements IndexInspector {
     if (meta.konn < INDEX_FORMAT) throw olderFormat(`look into ${alias}`, meta.konn);
     this.#indexName = name;
     await this.#refuseAnotherView(signal);
-    return { source: meta.source, truncatedAtLsn: meta.truncatedAtLsn };
+    return {
+      source: meta.source,
+      truncatedAtLsn: meta.truncatedAtLsn,
+      identity: { index: name, "index uuid": index.uuid },
+      mayReplace: (identity) => isOfFamily(identity["index"] ?? "", alias),
+    };
   }
 
   async confirm(signal: AbortSignal): Promise<void> {
