@@ -1,4 +1,5 @@
 import { sleep } from "../../base/backoff.ts";
+import { beforeAbort } from "../../base/before_abort.ts";
 import type { Batch, Lane } from "../../connector/mod.ts";
 import { type Bounds, type KafkaSource, startOf } from "./consumer.ts";
 import type { CommittedOffset } from "./group_coordinator.ts";
@@ -49,7 +50,7 @@ export class GroupReader {
   async *batches(): AsyncGenerator<Batch> {
     const { source, membership, follow, stop } = this.#options;
     if (!follow) {
-      const bounds = await untilAborted(source.bounds(source.partitions(), stop), stop);
+      const bounds = await beforeAbort(source.bounds(source.partitions(), stop), stop);
       if (bounds === undefined) return;
       this.#ends = bounds.ends;
     }
@@ -71,7 +72,7 @@ export class GroupReader {
     const { source, committed, onOwned } = this.#options;
     const partitions = source.partitions();
     const asked = Promise.all([committed(), source.bounds(partitions, ended)]);
-    const found = await untilAborted(asked, ended);
+    const found = await beforeAbort(asked, ended);
     if (found === undefined) return undefined;
     const before = this.#owned;
     const owned = new OwnedLanes(assignment);
@@ -150,7 +151,7 @@ export class GroupReader {
   async #lookAtOthers(others: Part["others"], ended: AbortSignal): Promise<Batch[]> {
     await sleep(OTHERS_INTERVAL_MS, ended);
     if (ended.aborted) return [];
-    const committed = await untilAborted(this.#options.committed(), ended);
+    const committed = await beforeAbort(this.#options.committed(), ended);
     const news: Batch[] = [];
     for (const [lane, other] of others) {
       const { offset } = committed?.get(lane) ?? { offset: other.at };
@@ -163,20 +164,6 @@ export class GroupReader {
       news.push(cursor.place());
     }
     return news;
-  }
-}
-
-/** Undefined when the signal aborts before; what comes of the work then is of no interest. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
-  const abort = (): void => resolve(undefined);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    void quiet(work);
   }
 }
 

@@ -1,3 +1,4 @@
+import { beforeAbort } from "../../base/before_abort.ts";
 import { KonnError } from "../../base/errors.ts";
 import {
   NO_TIMESTAMP,
@@ -82,11 +83,12 @@ interface Opened {
 
 class KafkaSink implements Sink {
   readonly #options: KafkaSinkOptions;
+  /** Begins when the sink is closed; what is open is brought to its end before `closing`. */
+  readonly #ending = new AbortController();
   readonly #closing = new AbortController();
   #client: Promise<KafkaClient> | undefined;
   #opened: Opened | undefined;
   #nextKeylessPartition = 0;
-  #isClosed = false;
 
   constructor(options: KafkaSinkOptions) {
     this.#options = options;
@@ -133,16 +135,19 @@ class KafkaSink implements Sink {
       (message) => partitionOf(message, limits.partitionsCount) ?? keylessPartition,
     );
     const { topic } = this.#options;
-    await transactions?.include(
+    const included = transactions?.include(
       [...new Set(partitions)].map((partition) => ({ topic, partition })),
     );
+    // A coordinator that is out of reach takes a minute, which nobody waits for at the end.
+    if (included) await beforeAbort(included, AbortSignal.any([signal, this.#ending.signal]));
+    if (signal.aborted) throw this.#endedError("the run was ended");
+    this.#refuseClosed();
     const ticket = new WriteTicket(batch.messages.length);
     for (const [index, message] of batch.messages.entries()) {
       sender.enqueue(partitions[index] ?? keylessPartition, message, ticket);
     }
     const abort = (): void => sender.fail(this.#endedError("the run was ended"));
     signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
     try {
       sender.send();
       return await ticket.report;
@@ -156,8 +161,8 @@ class KafkaSink implements Sink {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#ending.signal.aborted) return;
+    this.#ending.abort();
     // First, or what waits for a leader could be sent behind the abort.
     this.#opened?.sender.fail(this.#endedError("the sink was closed"));
     await this.#abortTransaction(this.#opened);
@@ -258,12 +263,16 @@ class KafkaSink implements Sink {
   }
 
   #open(): Opened {
-    if (this.#isClosed) throw this.#endedError("the sink was closed");
+    this.#refuseClosed();
     if (this.#opened !== undefined) return this.#opened;
     throw new KonnError("Cannot write to Kafka: the sink was not opened", {
       code: "KAFKA_NOT_OPEN",
       kind: "failed",
     });
+  }
+
+  #refuseClosed(): void {
+    if (this.#ending.signal.aborted) throw this.#endedError("the sink was closed");
   }
 
   #endedError(state: string): KonnError {

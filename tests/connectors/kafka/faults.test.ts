@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Batch, Message } from "../../../core/connector/mod.ts";
 import { createKafkaSource } from "../../../core/connectors/kafka/consumer.ts";
+import { createKafkaSink } from "../../../core/connectors/kafka/producer.ts";
 import { type KafkaService, startKafka, TcpProxy } from "../../services/mod.ts";
 import { freePort } from "../../services/ports.ts";
 import {
@@ -57,6 +58,39 @@ test("write() does deliver each message once, in order, over cut connections", a
   expect(hasSuffered()).toBe(true);
   await expectEachOnceInOrder(topic, count);
 }, 60_000);
+
+test.each(["an abort", "a close"])(
+  "write() does end at %s while it waits for the coordinator of transactions",
+  async (how) => {
+    const topic = uniqueTopic();
+    const sink = createKafkaSink({
+      brokers,
+      topic,
+      partitionsCount: 1,
+      compression: "none",
+      observer: new RecordingObserver(),
+      positionsTopic: `positions-${topic}`,
+    });
+    const stream = { address: "memory:source", identity: {}, streamId: topic };
+    await sink.open({ stream, resume: undefined, fromBeginning: false, signal: NEVER });
+    const stop = new AbortController();
+    proxy.pause();
+    try {
+      const writing = errorOf(sink.write(batchOf(events(1)), stop.signal));
+      await Bun.sleep(300);
+      const startedMs = performance.now();
+      if (how === "an abort") stop.abort();
+      else void sink[Symbol.asyncDispose]();
+      expect(await writing).toMatchObject({ code: "KAFKA_WRITE_ENDED" });
+      expect(performance.now() - startedMs).toBeLessThan(1_000);
+      await sink[Symbol.asyncDispose]();
+      expect(performance.now() - startedMs).toBeLessThan(6_000);
+    } finally {
+      proxy.resume();
+    }
+  },
+  60_000,
+);
 
 test("read() does go on over cut connections, and says so once a change", async () => {
   const topic = uniqueTopic();
