@@ -87,12 +87,13 @@ async function checkpointFinding(
 
 /** What the group has committed takes the place of a checkpoint: its members have one together. */
 async function* groupFindings(
-  { note, lanes }: SharedPositions,
+  shared: SharedPositions,
   options: PairOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Finding> {
   const check = "group offsets";
-  if (lanes(note ?? "").size === 0) {
+  const { note } = shared;
+  if (shared.lanes(note ?? "").size === 0) {
     yield passed(check, "none: konn sync --group begins at the topic's start");
     return;
   }

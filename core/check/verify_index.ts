@@ -60,7 +60,10 @@ export interface VerifyReport {
    */
   readonly ahead: number;
   readonly events: number;
+  /** What readers of the index find. */
   readonly documents: number;
+  /** Documents of deleted rows, which readers do not find. */
+  readonly tombstones: number;
   readonly seconds: number;
   /** The first keys of each kind. */
   readonly ids: Readonly<
@@ -98,7 +101,7 @@ export async function verifyIndex(given: VerifyOptions): Promise<VerifyReport> {
   const options = { ...given, createSource: () => openSource(given, source) };
   const reader = () => new TopicReader({ truncatedAtLsn, onTruncate, skipTypes });
   const reading = await readTopic(options, reader(), rows);
-  const documentsCount = await compareDocuments(options, rows, reading);
+  const { documentsCount, tombstonesCount } = await compareDocuments(options, rows, reading);
   rows.addUnseenAsMissing();
   const ends = await readOn(options, reader(), { rows, reading });
   await inspector.confirm(stop);
@@ -119,6 +122,7 @@ export async function verifyIndex(given: VerifyOptions): Promise<VerifyReport> {
     ahead: rows.countAhead((lane) => nextVersion(ends, lane)),
     events: reading.eventsCount,
     documents: documentsCount,
+    tombstones: tombstonesCount,
     seconds: Math.round(performance.now() - startedMs) / 1_000,
     ids,
   };
@@ -161,19 +165,21 @@ async function compareDocuments(
   { inspector, skipTypes, stop, onProgress }: VerifyOptions,
   rows: ExpectedRows,
   reading: TopicReading,
-): Promise<number> {
-  let documentsCount = 0;
+): Promise<{ documentsCount: number; tombstonesCount: number }> {
+  let [documentsCount, tombstonesCount] = [0, 0];
   const { eventsCount } = reading;
   const comparison = new Comparison(rows, reading, skipTypes);
   for await (const page of inspector.documents(stop, rows.largestChars)) {
     rows.together(() => {
       for (const document of page) comparison.add(document);
     });
-    documentsCount += page.length;
-    onProgress?.({ eventsCount, documentsCount });
+    const deletedCount = page.filter(({ isDeleted }) => isDeleted).length;
+    tombstonesCount += deletedCount;
+    documentsCount += page.length - deletedCount;
+    onProgress?.({ eventsCount, documentsCount: documentsCount + tombstonesCount });
   }
   stop.throwIfAborted();
-  return documentsCount;
+  return { documentsCount, tombstonesCount };
 }
 
 /** Notes of each document of an index how it differs from the fold of a topic. */

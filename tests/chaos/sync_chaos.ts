@@ -50,7 +50,7 @@ const ROUND_LIMIT_MS = 90_000;
 const POLL_MS = 100;
 /** In the log of a member: it was taken for dead while it was paused, or it has got partitions. */
 const PLACE_LOST = "Lost the place in the group";
-const SHARED_ANEW = "partitions for the group";
+const SHARED_ANEW = "for the group";
 
 export type Counts = Readonly<typeof FULL_COUNTS>;
 type Fault = keyof Counts;

@@ -56,9 +56,7 @@ describe("konn sync --group", () => {
   test("several that start together make one index, share the work and leave cleanly", async () => {
     const name = await replayed();
     const members = Array.from({ length: 3 }, () => spawnMember(name));
-    const said = await Promise.all(
-      members.map((member) => untilSaid(member, "partitions for the group")),
-    );
+    const said = await Promise.all(members.map((member) => untilSaid(member, "for the group")));
     const endOf = await lengthOfTopic(name);
     await eventually(async () => (await committedCount(name)) === endOf);
     for (const member of members) member.kill("SIGINT");

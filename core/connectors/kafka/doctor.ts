@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds } from "../../base/format.ts";
+import { formatCounted, formatSeconds } from "../../base/format.ts";
 import { messageOf } from "../../base/errors.ts";
 import { failed, type Finding, passed, warned } from "../../connector/finding.ts";
 import type { Lane } from "../../connector/mod.ts";
@@ -96,7 +96,7 @@ async function clusterFinding(
   { clusterId, brokers }: ClusterMetadata,
 ): Promise<Finding> {
   const maxVersion = (await client.controllerLink()).maxVersion(METADATA_API_KEY);
-  const text = `cluster ${clusterId ?? "without an id"}, ${count(brokers.length, "broker")}, ${versionText(maxVersion)}`;
+  const text = `cluster ${clusterId ?? "without an id"}, ${formatCounted(brokers.length, "broker")}, ${versionText(maxVersion)}`;
   if (maxVersion >= VERSION_WITH_TOPIC_IDS) return passed("cluster", text);
   return warned(
     "cluster",
@@ -146,7 +146,7 @@ function missingTopics({ topics }: ClusterMetadata): readonly string[] {
 function topicFinding({ name, id, partitionsCount }: TopicFacts): Finding {
   return passed(
     "topic",
-    `${name} has ${count(partitionsCount, "partition")}, each with a leader${id === undefined ? "" : `; id ${id}`}`,
+    `${name} has ${formatCounted(partitionsCount, "partition")}, each with a leader${id === undefined ? "" : `; id ${id}`}`,
   );
 }
 
@@ -199,7 +199,7 @@ async function beginningFinding(
   }
   return warned(
     "beginning",
-    `${topic} has lost ${formatCount(missing)} offsets at its beginning: rows that have not changed since would be missing from a new index`,
+    `${topic} has lost ${formatCounted(missing, "offset")} at its beginning: rows that have not changed since would be missing from a new index`,
     "Have Debezium send them again (an incremental snapshot), then konn sync --from-beginning --accept-loss.",
   );
 }
@@ -249,8 +249,4 @@ async function newestTimestampMs(
     // What is wrong with the reading of it, the checks before have said or a run will say.
   }
   return newest;
-}
-
-function count(number: number, name: string): string {
-  return `${formatCount(number)} ${name}${number === 1 ? "" : "s"}`;
 }

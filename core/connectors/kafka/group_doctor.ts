@@ -1,4 +1,4 @@
-import { formatCount } from "../../base/format.ts";
+import { formatCounted } from "../../base/format.ts";
 import { failed, type Finding, passed, warned } from "../../connector/finding.ts";
 import type { GroupCoordinator, GroupDescription } from "./group_coordinator.ts";
 import { isGroupProtocolName } from "./group_membership.ts";
@@ -26,7 +26,7 @@ export async function* diagnoseGroup({
   const named = others.slice(0, NAMED_COUNT).join(", ");
   yield warned(
     "group topics",
-    `the group ${group} has committed offsets of ${formatCount(others.length)} other topics: ${named}. A group keeps one index`,
+    `the group ${group} has committed offsets of ${formatCounted(others.length, "other topic")}: ${named}. A group keeps one index`,
     "Use another --group for each index. Or forget those: kafka-consumer-groups.sh --bootstrap-server HOST:PORT --group NAME --delete-offsets --topic TOPIC.",
   );
 }
@@ -37,7 +37,7 @@ function membersFinding(
 ): Finding {
   const count = members.length;
   if (count === 0) return passed("group members", `nobody is in the group ${group} now`);
-  const is = `${formatCount(count)} ${count === 1 ? "member is" : "members are"} in the group ${group}`;
+  const is = `${formatCounted(count, "member")} in the group ${group}`;
   const isKonn = protocolType === CONSUMERS && (protocol === "" || isGroupProtocolName(protocol));
   if (isKonn) return passed("group members", `${is}, which is ${stateText(state)}`);
   const clients = [...new Set(members.map(({ clientId }) => clientId))].slice(0, NAMED_COUNT);
