@@ -21,6 +21,7 @@ function runBlock(run: RunStatus): string {
   if (run.saved_at !== null) lines.push(`  saved         ${run.saved_at}`);
   if (run.lag !== null) lines.push(`  lag           ${lagText(run)}`);
   lines.push(`  dead letters  ${formatCount(run.dead_letters)}`);
+  if (run.sink_problem !== null) lines.push(`  sink          ${run.sink_problem}`);
   if (run.problem !== null) lines.push(`  problem       ${run.problem}`);
   return [...lines, ...laneRows(run.lanes)].join("\n");
 }

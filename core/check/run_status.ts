@@ -35,7 +35,10 @@ export interface RunStatus {
   readonly problem: string | null;
   /** The same for a script, in SCREAMING_SNAKE case. */
   readonly problem_code: string | null;
-  /** False when the next run would be refused: a damaged checkpoint, another source. */
+  /** Why the sink would not take what comes next: nobody answers, its index is gone. */
+  readonly sink_problem: string | null;
+  readonly sink_problem_code: string | null;
+  /** False when the next run would be refused: a damaged checkpoint, another source or index. */
   readonly can_go_on: boolean;
 }
 
@@ -49,11 +52,25 @@ export interface LaneStatus {
 /** Makes the source of a checkpoint, or nothing where it cannot be opened again. */
 export type OpenSource = (stream: StreamIdentity) => Promise<Source | undefined>;
 
+/** Throws what the next run would be refused with by its sink. Does nothing where nobody can ask it. */
+export type CheckSink = (checkpoint: Checkpoint, stop: AbortSignal) => Promise<void>;
+
+/** What a run is asked about beside its files. */
+export interface StatusOptions {
+  readonly openSource: OpenSource;
+  readonly checkSink?: CheckSink;
+  readonly stop: AbortSignal;
+}
+
 /** How long one source may take to say where it ends. */
 const SOURCE_TIMEOUT_MS = 5_000;
 const NO_ANSWER: Problem = {
   code: "SOURCE_SILENT",
   text: `the source gave no answer within ${SOURCE_TIMEOUT_MS / 1_000} s`,
+};
+const SINK_SILENT: Problem = {
+  code: "SINK_SILENT",
+  text: `the sink gave no answer within ${SOURCE_TIMEOUT_MS / 1_000} s`,
 };
 /** Sources that are asked at the same time: each has connections of its own. */
 const SOURCES_TOGETHER_COUNT = 8;
@@ -66,13 +83,13 @@ const LAG_BATCHES_MAX_COUNT = 1_000;
  */
 export async function readRunStatus(
   stateDir: string,
-  { openSource, stop }: { openSource: OpenSource; stop: AbortSignal },
+  options: StatusOptions,
 ): Promise<readonly RunStatus[]> {
   const listed = listCheckpoints(stateDir);
   const found: RunStatus[] = [];
   for (let at = 0; at < listed.length; at += SOURCES_TOGETHER_COUNT) {
     const together = listed.slice(at, at + SOURCES_TOGETHER_COUNT);
-    const asked = together.map((each) => statusOf(stateDir, each, { openSource, stop }));
+    const asked = together.map((each) => statusOf(stateDir, each, options));
     found.push(...(await Promise.all(asked)));
   }
   return [...found, ...lettersWithoutCheckpoint(stateDir, listed)];
@@ -122,11 +139,14 @@ function withProblem(
 async function statusOf(
   stateDir: string,
   { name, checkpoint }: ListedCheckpoint,
-  options: { openSource: OpenSource; stop: AbortSignal },
+  options: StatusOptions,
 ): Promise<RunStatus> {
   const dead_letters = countDeadLetters(deadLettersPath(stateDir, name));
   if (checkpoint instanceof KonnError) return unreadable(name, dead_letters, checkpoint);
-  const live = await askSource(checkpoint, options);
+  const [live, sink] = await Promise.all([
+    askSource(checkpoint, options),
+    askSink(checkpoint, options),
+  ]);
   const lanes = laneStatus(live.lanes, live.ends);
   const lag = lanes.reduce((sum, lane) => sum + (lane.lag ?? 0), 0);
   return {
@@ -142,7 +162,9 @@ async function statusOf(
     dead_letters,
     problem: live.problem?.text ?? null,
     problem_code: live.problem?.code ?? null,
-    can_go_on: live.canGoOn,
+    sink_problem: sink?.text ?? null,
+    sink_problem_code: sink?.code ?? null,
+    can_go_on: live.canGoOn && (sink?.mayPass ?? true),
   };
 }
 
@@ -164,7 +186,7 @@ interface LiveSource {
 
 async function askSource(
   checkpoint: Checkpoint,
-  { openSource, stop: interrupted }: { openSource: OpenSource; stop: AbortSignal },
+  { openSource, stop: interrupted }: StatusOptions,
 ): Promise<LiveSource> {
   let { lanes } = checkpoint;
   const known = { ends: undefined, lagSeconds: null, problem: undefined, canGoOn: true };
@@ -194,6 +216,22 @@ async function askSource(
     // A file that was moved goes on under its new path.
     const canGoOn = !(error instanceof KonnError) || error.mayPass || code === "FILE_NOT_FOUND";
     return { ...unknown, problem: { code, text: messageOf(error) }, canGoOn };
+  }
+}
+
+/** Undefined where nothing is wrong, and where nobody can look into the sink. */
+async function askSink(
+  checkpoint: Checkpoint,
+  { checkSink, stop: interrupted }: StatusOptions,
+): Promise<(Problem & { readonly mayPass: boolean }) | undefined> {
+  const stop = AbortSignal.any([interrupted, AbortSignal.timeout(SOURCE_TIMEOUT_MS)]);
+  try {
+    await checkSink?.(checkpoint, stop);
+    return undefined;
+  } catch (error) {
+    if (stop.aborted) return { ...SINK_SILENT, mayPass: true };
+    if (!(error instanceof KonnError)) throw error;
+    return { code: error.code, text: error.message, mayPass: error.mayPass };
   }
 }
 
@@ -280,6 +318,8 @@ function nothingKnown(name: string, dead_letters: number): RunStatus {
     dead_letters,
     problem: null,
     problem_code: null,
+    sink_problem: null,
+    sink_problem_code: null,
     can_go_on: true,
   };
 }

@@ -1,4 +1,4 @@
-import type { Identity } from "./mod.ts";
+import type { Identity, SinkResume } from "./mod.ts";
 
 /** A document of an index as it is, for a comparison with what it should be. */
 export interface InspectedDocument {
@@ -39,6 +39,12 @@ export interface InspectedIndex {
 export interface IndexInspector extends AsyncDisposable {
   /** Connects. Throws when there is no index of konn's under the name. */
   open(signal: AbortSignal): Promise<InspectedIndex>;
+
+  /**
+   * Looks whether a run that remembers this of the index can go on with it. In the place of `open`.
+   * Throws what such a run would be refused with.
+   */
+  check(resume: SinkResume, signal: AbortSignal): Promise<void>;
 
   /**
    * Every document, tombstones included, in pages and in no order. A page holds fewer documents the

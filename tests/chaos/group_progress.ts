@@ -1,7 +1,7 @@
 import { type Admin, KafkaJSError } from "kafkajs";
 
 /** Far more than it takes, or the suite would wait for ever for what does not come. */
-const GIVE_UP_MS = 90_000;
+const GIVE_UP_MS = 180_000;
 const POLL_MS = 100;
 
 /** How far a group has come, as Kafka sees it, by kafkajs. Group and topic have one name. */

@@ -38,7 +38,7 @@ const FULL_COUNTS = {
   rebalance: 20,
 };
 /** From one fault to the next. Most meet a group that still suffers from the one before. */
-const MAX_REST_MS = 5_000;
+const MAX_REST_MS = 2_000;
 const MAX_ABSENCE_MS = 2_000;
 /** Longer than the session timeout of 6 s, for which a member that says nothing is waited for. */
 const MIN_PAUSE_MS = 7_000;
@@ -46,8 +46,9 @@ const MAX_PAUSE_MS = 12_000;
 const MAX_VISIT_MS = 8_000;
 /** After so many faults all must get through what the topic holds by then. */
 const FAULTS_PER_ROUND = 20;
-const ROUND_LIMIT_MS = 90_000;
+const ROUND_LIMIT_MS = 180_000;
 const POLL_MS = 100;
+const START_TRIES_COUNT = 3;
 /** In the log of a member: it was taken for dead while it was paused, or it has got partitions. */
 const PLACE_LOST = "Lost the place in the group";
 const SHARED_ANEW = "for the group";
@@ -229,12 +230,12 @@ class Scene implements AsyncDisposable {
     killOpenSearch: async () => {
       await this.#openSearch.kill();
       await Bun.sleep(this.#random.next() * MAX_ABSENCE_MS);
-      await this.#openSearch.restart();
+      await started(() => this.#openSearch.restart());
     },
     killKafka: async () => {
       await this.#cluster.kill(1);
       await Bun.sleep(this.#random.next() * MAX_ABSENCE_MS);
-      await this.#cluster.restart(1);
+      await started(() => this.#cluster.restart(1));
     },
     cut: async () => {
       this.#proxy.cut();
@@ -327,6 +328,17 @@ class Scene implements AsyncDisposable {
     this.#guests.push(guest);
     await Bun.sleep(this.#random.next() * MAX_VISIT_MS);
     await guest.leave();
+  }
+}
+
+/** A busy machine may take longer for a start than the services wait for it. */
+async function started(start: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (tries === START_TRIES_COUNT) throw error;
+    }
   }
 }
 

@@ -31,6 +31,10 @@ export class MemoryIndex implements IndexInspector {
     return Promise.resolve({ source, truncatedAtLsn, identity: {}, mayReplace: () => false });
   }
 
+  check() {
+    return Promise.resolve();
+  }
+
   async *documents(): AsyncGenerator<readonly InspectedDocument[]> {
     await Promise.resolve();
     this.beforeDocuments();

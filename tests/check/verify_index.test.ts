@@ -44,6 +44,7 @@ function inspectorOf(documents: readonly InspectedDocument[]) {
         identity: {},
         mayReplace: () => false,
       }),
+    check: () => Promise.resolve(),
     documents: async function* pages() {
       yield await Promise.resolve(documents);
     },

@@ -219,6 +219,28 @@ describe("bad input", () => {
     expect(stderr).toContain("id was");
   });
 
+  test("a topic that has got more partitions is refused, while it is followed and later", async () => {
+    const { kafkaClient } = await import("./topic_reader.ts");
+    const topic = uniqueName("wider");
+    const args = ["sync", "--topic", topic, "--index", topic];
+    await seedTopic(topic, [{ key: "a", value: EVENT }], 2);
+    const following = spawnKonn(args, { cwd: folder.path, environment });
+    const said = following.stderr.text();
+    await eventually(() => doneCount(folder.path, { topic, index: topic }) === 1);
+    const admin = (await kafkaClient()).admin();
+    await admin.connect();
+    await admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] });
+    await admin.disconnect();
+    expect([await following.exited, await said]).toEqual([
+      3,
+      expect.stringContaining("KAFKA_TOPIC_CHANGED"),
+    ]);
+    const { exitCode, stderr } = await run(...args, "--until-end");
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain("partition count was 2 and is 3");
+    expect(stderr).toContain("--from-beginning");
+  });
+
   test("an index that was deleted under its checkpoint is refused, not half filled", async () => {
     const topic = uniqueName("gone");
     const args = ["sync", "--topic", topic, "--index", topic, "--until-end"];

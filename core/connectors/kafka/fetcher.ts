@@ -16,7 +16,7 @@ const ANSWER_LIMIT_MS = 10_000;
 /** What the responses on their way may hold together, unless one batch alone is larger. */
 const FETCH_BUDGET_BYTES = 4 * 1024 * 1024;
 const MIN_FETCH_BYTES = 1024 * 1024;
-const TOPIC_CHECK_INTERVAL_MS = 60_000;
+const TOPIC_CHECK_INTERVAL_MS = 10_000;
 
 export interface FetcherOptions {
   readonly client: KafkaClient;

@@ -1,5 +1,6 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
 import { releaseMemory } from "../../base/release_memory.ts";
+import type { SinkResume } from "../../connector/mod.ts";
 import type {
   IndexInspector,
   InspectedDocument,
@@ -16,11 +17,11 @@ import {
   unreachable,
 } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
-import { isOfFamily } from "./index_family.ts";
+import { isOfFamily, writerAliasOf } from "./index_family.ts";
 import { INDEX_FORMAT, LIVE_FILTER } from "./mapping.ts";
 import { documentSource } from "./pending_document.ts";
-import { writerAliasOf } from "./index_family.ts";
 import { olderFormat } from "./refusals.ts";
+import { checkRemembered } from "./target_index.ts";
 
 const PAGE_DOCUMENTS_MAX_COUNT = 1_000;
 /** What a page takes of OpenSearch's memory and, some copies more, of konn's. */
@@ -88,6 +89,14 @@ class OpenSearchInspector implements IndexInspector {
       identity: { index: name, "index uuid": index.uuid },
       mayReplace: (identity) => isOfFamily(identity["index"] ?? "", alias),
     };
+  }
+
+  async check(resume: SinkResume, signal: AbortSignal): Promise<void> {
+    const { index: alias } = this.#options;
+    const client = await OpenSearchClient.create(this.#options);
+    this.#client = client;
+    await client.identify(signal);
+    await checkRemembered({ alias, admin: new IndexAdmin(client, signal) }, resume);
   }
 
   async confirm(signal: AbortSignal): Promise<void> {

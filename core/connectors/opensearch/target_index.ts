@@ -93,20 +93,45 @@ async function createLive(options: TargetOptions): Promise<TargetIndex> {
 async function goOn(
   options: TargetOptions,
   live: IndexInfo | undefined,
-  { identity, state, mayBeReplaced = false }: SinkResume,
+  resume: SinkResume,
 ): Promise<TargetIndex> {
-  const { alias, admin } = options;
-  const { index: name = "", "index uuid": uuid } = identity;
-  if (live?.name === name && live.uuid === uuid) return await takeOver(options, live);
-  if (mayBeReplaced && !isOfFamily(name, alias)) throw positionsOfAnother(alias, name);
-  if (mayBeReplaced && live) {
-    return { ...(await takeOverLost(options, live)), isReplacement: true };
+  const { index, as } = await findRemembered(options, live, resume);
+  if (as === "live") return await takeOver(options, index);
+  if (as === "replacement") {
+    return { ...(await takeOverLost(options, index)), isReplacement: true };
   }
+  refuseOlderFormat(options.alias, index);
+  return { index, state: "building" };
+}
+
+/**
+ * Looks whether a run that remembers an index can go on with it, and changes nothing.
+ *
+ * @throws KonnError what {@link openTarget} would refuse it with
+ */
+export async function checkRemembered(family: Family, resume: SinkResume): Promise<void> {
+  const { alias, admin } = family;
+  await findRemembered(family, liveIndex(alias, await admin.find(alias)), resume);
+}
+
+interface Remembered {
+  readonly index: IndexInfo;
+  readonly as: "live" | "building" | "replacement";
+}
+
+async function findRemembered(
+  { alias, admin }: Family,
+  live: IndexInfo | undefined,
+  { identity, state, mayBeReplaced = false }: SinkResume,
+): Promise<Remembered> {
+  const { index: name = "", "index uuid": uuid } = identity;
+  if (live?.name === name && live.uuid === uuid) return { index: live, as: "live" };
+  if (mayBeReplaced && !isOfFamily(name, alias)) throw positionsOfAnother(alias, name);
+  if (mayBeReplaced && live) return { index: live, as: "replacement" };
   const [remembered] = await admin.find(name);
   if (remembered?.uuid !== uuid) throw goneError(alias, name);
   if (remembered && state === "building" && canBeBuiltOn(remembered)) {
-    refuseOlderFormat(alias, remembered);
-    return { index: remembered, state: "building" };
+    return { index: remembered, as: "building" };
   }
   throw replacedError(alias, { was: name, is: live?.name });
 }
