@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { KonnError } from "../../core/base/errors.ts";
 import { readRunStatus } from "../../core/check/run_status.ts";
 import { openRunState } from "../../core/checkpoint/mod.ts";
 import type { Lane, Message, Source } from "../../core/connector/mod.ts";
@@ -73,6 +74,33 @@ describe("readRunStatus()", () => {
       can_go_on: false,
     });
   });
+
+  test("says what the sink would refuse the next run with, and that it may pass", async () => {
+    using folder = stateOf({ a: 0 });
+    const askedBy = async (error: Error, { isSilent = false } = {}) => {
+      const checkSink = async (_: unknown, stop: AbortSignal): Promise<void> => {
+        if (isSilent) await new Promise((resolve) => stop.addEventListener("abort", resolve));
+        throw error;
+      };
+      const openSource = () =>
+        Promise.resolve(new MemorySource({ lanes: {}, identity: { id: "a" } }));
+      return (await readRunStatus(folder.path, { openSource, checkSink, stop: NEVER }))[0];
+    };
+    const gone = new KonnError("its index is gone", { code: "INDEX_GONE" });
+    expect(await askedBy(gone)).toMatchObject({
+      problem: null,
+      sink_problem: "its index is gone",
+      sink_problem_code: "INDEX_GONE",
+      can_go_on: false,
+    });
+    const away = new KonnError("nobody answers", { code: "OPENSEARCH_UNREACHABLE", mayPass: true });
+    expect(await askedBy(away)).toMatchObject({
+      sink_problem_code: "OPENSEARCH_UNREACHABLE",
+      can_go_on: true,
+    });
+    const silent = await askedBy(new Error("aborted"), { isSilent: true });
+    expect(silent).toMatchObject({ sink_problem_code: "SINK_SILENT", can_go_on: true });
+  }, 20_000);
 
   test("says that a run cannot go on whose source is another", async () => {
     using folder = stateOf({ a: 0 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { startFront } from "../connectors/opensearch/front.ts";
+import { startFront } from "../services/http_front.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { request } from "./index_reader.ts";
 import { konn, serviceEnvironment, uniqueName } from "./konn.ts";
