@@ -5,10 +5,11 @@
  * table, by `konn verify` and by a comparison that shares no code with it, and every event that no
  * index can take must be in the dead letters of both.
  *
- *     bun tests/chaos/sync_chaos.ts [SCALE] [SEED]
+ *     bun tests/chaos/sync_chaos.ts [SCALE] [SEED] [MINUTES]
  *
- * SCALE 1 is the long form, of about an hour. The seed of a run is printed: with it, the same things
- * break in the same order.
+ * SCALE 1 is the long form, of half an hour on a quiet machine; after MINUTES nothing more is broken,
+ * and what was is compared. The seed of a run is printed: with it, the same things break in the same
+ * order.
  */
 import { Kafka, logLevel } from "kafkajs";
 import { konn, uniqueName } from "../e2e/konn.ts";
@@ -39,6 +40,8 @@ const FULL_COUNTS = {
 };
 /** From one fault to the next. Most meet a group that still suffers from the one before. */
 const MAX_REST_MS = 2_000;
+/** A kill of konn is over at once, and the others take seconds: so they fall together. */
+const KILLS_REST_FACTOR = 3;
 const MAX_ABSENCE_MS = 2_000;
 /** Longer than the session timeout of 6 s, for which a member that says nothing is waited for. */
 const MIN_PAUSE_MS = 7_000;
@@ -78,6 +81,8 @@ export interface SyncChaosReport {
 export interface SyncChaosOptions {
   readonly seed: number;
   readonly maxRestMs?: number;
+  /** Nothing more is broken after this time. */
+  readonly limitMs?: number;
   /** Hears how it goes. */
   readonly say?: (text: string) => void;
 }
@@ -85,7 +90,7 @@ export interface SyncChaosOptions {
 /** Breaks things so many times each, in random order, and reports how it ended. */
 export async function syncThroughChaos(
   counts: Counts,
-  { seed, maxRestMs = MAX_REST_MS, say = () => {} }: SyncChaosOptions,
+  { seed, maxRestMs = MAX_REST_MS, limitMs = Infinity, say = () => {} }: SyncChaosOptions,
 ): Promise<SyncChaosReport> {
   const startedMs = performance.now();
   const random = new SeededRandom(seed);
@@ -94,18 +99,27 @@ export async function syncThroughChaos(
   const stop = new AbortController();
   const changing = table.change(stop.signal, CHANGE_PAUSE_MS);
   const waits: number[] = [];
+  const made = { killKonn: 0, killOpenSearch: 0, killKafka: 0, pauseKonn: 0, cut: 0, rebalance: 0 };
   const faults = random.shuffled(
     Object.entries(counts).flatMap(([fault, count]) =>
       Array.from({ length: count }, () => fault as Fault),
     ),
   );
-  for (const [at, fault] of faults.entries()) {
-    await Bun.sleep(random.next() * maxRestMs);
-    await scene.make(fault);
-    if ((at + 1) % FAULTS_PER_ROUND !== 0) continue;
+  for (let at = 0; at < faults.length; at += FAULTS_PER_ROUND) {
+    if (performance.now() - startedMs > limitMs) break;
+    const round = faults.slice(at, at + FAULTS_PER_ROUND);
+    // konn is killed while other things break, and while they come back.
+    const [kills, others] = [round.filter(isKill), round.filter((fault) => !isKill(fault))];
+    await Promise.all([
+      scene.makeAll(kills, KILLS_REST_FACTOR * maxRestMs),
+      scene.makeAll(others, maxRestMs),
+    ]);
+    for (const fault of round) made[fault] += 1;
     waits.push(await scene.untilServed());
     const ends = JSON.stringify(scene.ends);
-    say(`${at + 1} of ${faults.length} faults, ${table.changesCount} changes, ends: ${ends}`);
+    say(
+      `${at + round.length} of ${faults.length} faults, ${table.changesCount} changes, ends: ${ends}`,
+    );
   }
   await scene.untilAllAreAwake();
   stop.abort();
@@ -124,7 +138,7 @@ export async function syncThroughChaos(
   const sorted = waits.map(Math.round).toSorted((a, b) => a - b);
   return {
     seed,
-    faultsMade: counts,
+    faultsMade: made,
     changesCount: table.changesCount,
     rowsCount: table.rows.size,
     konnEnds: scene.ends,
@@ -220,13 +234,17 @@ class Scene implements AsyncDisposable {
     return new Scene({ ...parts, resources });
   }
 
-  async make(fault: Fault): Promise<void> {
-    await this.#faults[fault]();
+  /** One after the other, with a rest before each. */
+  async makeAll(faults: readonly Fault[], maxRestMs: number): Promise<void> {
+    for (const fault of faults) {
+      await Bun.sleep(this.#random.next() * maxRestMs);
+      await this.#faults[fault]();
+    }
   }
 
   readonly #faults: Readonly<Record<Fault, () => Promise<void>>> = {
-    killKonn: async () => await this.#random.oneOf(this.#running()).kill(),
-    pauseKonn: async () => this.#pause(this.#random.oneOf(this.#running(this.#members))),
+    killKonn: async () => await (await this.#someone(this.#runners())).kill(),
+    pauseKonn: async () => this.#pause(await this.#someone(this.#members)),
     killOpenSearch: async () => {
       await this.#openSearch.kill();
       await Bun.sleep(this.#random.next() * MAX_ABSENCE_MS);
@@ -303,8 +321,13 @@ class Scene implements AsyncDisposable {
     return [this.#solo, ...this.#members, ...this.#guests];
   }
 
-  #running(of: readonly KonnRunner[] = this.#runners()): KonnRunner[] {
-    return of.filter(({ isRunning }) => isRunning);
+  /** One of those that run; waited for where all are paused or away. */
+  async #someone(of: readonly KonnRunner[]): Promise<KonnRunner> {
+    for (;;) {
+      const running = of.filter(({ isRunning }) => isRunning);
+      if (running.length > 0) return this.#random.oneOf(running);
+      await Bun.sleep(POLL_MS);
+    }
   }
 
   /** Other things go on breaking meanwhile. */
@@ -316,7 +339,7 @@ class Scene implements AsyncDisposable {
 
   /** A member leaves in order, and another comes. */
   async #takeTurns(): Promise<void> {
-    const member = this.#random.oneOf(this.#running(this.#members));
+    const member = await this.#someone(this.#members);
     await member.leave();
     await Bun.sleep(this.#random.next() * MAX_ABSENCE_MS);
     member.comeBack();
@@ -346,12 +369,17 @@ function asyncly(folder: TemporaryFolder) {
   return { path: folder.path, [Symbol.asyncDispose]: async () => folder[Symbol.dispose]() };
 }
 
+function isKill(fault: Fault): boolean {
+  return fault === "killKonn";
+}
+
 function haveSameRows(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
   return a.size === b.size && [...a].every(([key, name]) => b.get(key) === name);
 }
 
 if (import.meta.main) {
-  const [scale = "1", seed = String(Date.now() % 1_000_000)] = process.argv.slice(2);
+  const [scale = "1", seed = String(Date.now() % 1_000_000), minutes = "Infinity"] =
+    process.argv.slice(2);
   const scaled = Object.fromEntries(
     Object.entries(FULL_COUNTS).map(([fault, count]) => [fault, Math.ceil(count * Number(scale))]),
   ) as Counts;
@@ -361,7 +389,8 @@ if (import.meta.main) {
     process.stderr.write(`${String(seconds).padStart(5)} s  ${text}\n`);
   };
   say(`seed ${seed}: ${JSON.stringify(scaled)}`);
-  const report = await syncThroughChaos(scaled, { seed: Number(seed), say });
+  const limitMs = Number(minutes) * 60_000;
+  const report = await syncThroughChaos(scaled, { seed: Number(seed), limitMs, say });
   process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   process.exitCode = report.isRight ? 0 : 1;
 }
