@@ -82,8 +82,7 @@ describe("readRunStatus()", () => {
         if (isSilent) await new Promise((resolve) => stop.addEventListener("abort", resolve));
         throw error;
       };
-      const openSource = () =>
-        Promise.resolve(new MemorySource({ lanes: {}, identity: { id: "a" } }));
+      const openSource = async () => new MemorySource({ lanes: {}, identity: { id: "a" } });
       return (await readRunStatus(folder.path, { openSource, checkSink, stop: NEVER }))[0];
     };
     const gone = new KonnError("its index is gone", { code: "INDEX_GONE" });
