@@ -3,6 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { eventKey, rowKey } from "../../cdc/event_key.ts";
 import { isJsonObject, type JsonValue } from "../../base/json.ts";
 import { parseJson, unwrapSchema } from "../../cdc/json.ts";
+import { EventScanner } from "../../cdc/scan_event.ts";
 import { type Message, NO_TIMESTAMP, type Rejection } from "../../connector/mod.ts";
 import { type Line, MAX_LINE_BYTES } from "./line_splitter.ts";
 import type { LineFormat } from "./position.ts";
@@ -40,13 +41,15 @@ const CARRIAGE_RETURN = 0x0d;
 export const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Turns lines into messages. An event line is parsed only to find its key and to know that it is
- * JSON; its value travels as the bytes that stand in the file.
+ * Turns lines into messages. An event line is looked through only to find its key and to know that
+ * it is JSON, and parsed only where it is unusual; its value travels as the bytes that stand in the
+ * file.
  */
 export class LineReader {
   #format: LineFormat | undefined;
   readonly #excluded: ReadonlySet<string>;
   readonly #secretLines: SecretLines | undefined;
+  readonly #scanner = new EventScanner();
 
   constructor({ format, excludeTypes, secretLines }: LineReaderOptions) {
     this.#format = format;
@@ -64,6 +67,11 @@ export class LineReader {
     const bytes = trimLine(line.bytes, line.start === 0);
     if (isBlank(bytes)) return { kind: "skipped", reason: "blank_line" };
     if (!isUtf8(bytes)) return rejected(line, "LINE_NOT_UTF8");
+    if (this.#format !== "record" && this.#scanner.scan(bytes, 0, bytes.length)) {
+      this.#format = "event";
+      const { keyStart, keyEnd } = this.#scanner;
+      return this.#messageOfEvent(line, bytes, bytes.toString("utf8", keyStart, keyEnd));
+    }
     releaseBeforeGiantText(bytes.length);
     const parsed = parseJson(bytes.toString());
     if (!parsed.ok) {
@@ -80,6 +88,10 @@ export class LineReader {
   #readEvent(line: Line, value: Buffer, event: JsonValue): LineOutcome {
     const key = eventKey(event);
     if (key === undefined) return rejected(line, "LINE_WITHOUT_KEY");
+    return this.#messageOfEvent(line, value, key);
+  }
+
+  #messageOfEvent(line: Line, value: Buffer, key: string): LineOutcome {
     if (this.#isExcluded(key, line)) return { kind: "skipped", reason: "excluded_type" };
     const content = { key: Buffer.from(key), value, headers: [], timestampMs: NO_TIMESTAMP };
     return messageOf(line, content);
