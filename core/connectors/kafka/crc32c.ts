@@ -1,3 +1,5 @@
+import { foldForCrc32c, MAX_FOLD_BYTES, MIN_FOLD_BYTES } from "./crc32c_fold.ts";
+
 /** The Castagnoli polynomial, bits reversed (RFC 3720, section 12.1). */
 const POLYNOMIAL = 0x82f63b78;
 const SLICE_BYTES = 16;
@@ -10,8 +12,15 @@ let cachedTables: Int32Array | undefined;
  * 32-bit number. Kafka puts it into every record batch of magic 2. Bun has only the plain CRC-32.
  *
  * Slicing by 16: one step takes four words and looks each of their bytes up in a table of its own.
+ * Of what is large only a part has to be gone through so: see {@link foldForCrc32c}.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+  const isFoldable = end - start >= MIN_FOLD_BYTES && end - start <= MAX_FOLD_BYTES;
+  const folded = isFoldable ? foldForCrc32c(bytes.subarray(start, end)) : undefined;
+  return folded ? sumUp(folded.bytes, folded.start, folded.end) : sumUp(bytes, start, end);
+}
+
+function sumUp(bytes: Uint8Array, start: number, end: number): number {
   const tables = (cachedTables ??= buildTables());
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let crc = -1;

@@ -3,6 +3,11 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { crc32c } from "../../../core/connectors/kafka/crc32c.ts";
+import {
+  foldForCrc32c,
+  MAX_FOLD_BYTES,
+  MIN_FOLD_BYTES,
+} from "../../../core/connectors/kafka/crc32c_fold.ts";
 
 /** One bit at a time, straight from the definition. */
 function bitwiseCrc32c(bytes: Uint8Array): number {
@@ -61,5 +66,21 @@ describe("crc32c()", () => {
         },
       ),
     );
+  });
+
+  test("agrees with the definition on what is so large that it is folded first", () => {
+    const bytes = new Uint8Array(MAX_FOLD_BYTES + 100);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = Math.imul(at, 0x9e3779b1) >>> 24;
+    // The longest first, so that what it leaves behind would be seen.
+    const lengths = [MAX_FOLD_BYTES + 1, MAX_FOLD_BYTES, 900_007, MIN_FOLD_BYTES];
+    for (const length of lengths) {
+      const range = bytes.subarray(21, 21 + length);
+      expect(crc32c(bytes, 21, 21 + length)).toBe(bitwiseCrc32c(range));
+    }
+  });
+
+  test("goes through a tenth of a batch once it is folded", () => {
+    const folded = foldForCrc32c(Buffer.alloc(900_000, 1));
+    if (folded !== undefined) expect(folded.end - folded.start).toBeLessThan(90_000);
   });
 });
