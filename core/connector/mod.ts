@@ -16,6 +16,7 @@
  */
 
 import type { EventLocation } from "./event_location.ts";
+import type { PackedMessages } from "./packed_messages.ts";
 
 /** One ordered stream of messages: a partition of a topic, a file. */
 export type Lane = string;
@@ -84,6 +85,16 @@ export type Counts = Readonly<Record<string, number>>;
 export interface Batch {
   readonly lane: Lane;
   readonly messages: readonly Message[];
+  /**
+   * The very messages, as places in one block, where the source has them so. `messages` is then made
+   * of it when it is first asked for.
+   */
+  readonly packed?: PackedMessages | undefined;
+  /**
+   * Nobody needs the bytes of the messages any more: the source may use their memory again. Called
+   * at most once, or never.
+   */
+  readonly release?: (() => void) | undefined;
   /** Reading from here yields nothing of this batch and misses nothing after it. */
   readonly position: Position;
   /**
@@ -306,6 +317,9 @@ export interface Sink extends AsyncDisposable {
    * its key and never undo what these did. Absent where it takes effect in the order of writing.
    */
   readonly lateWritesMs?: number | undefined;
+
+  /** It keeps no view of the bytes of a batch once `write` has resolved: they may be overwritten. */
+  readonly copiesBytes?: true;
 
   /**
    * Where the data goes, in canonical form and without secrets: part of the checkpoint's name. Asks

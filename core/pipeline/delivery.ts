@@ -2,6 +2,7 @@ import { totalOf } from "../base/counts.ts";
 import { KonnError } from "../base/errors.ts";
 import { releaseMemory } from "../base/release_memory.ts";
 import type { Batch, Lane, LanePosition, Rejection, Sink, WriteReport } from "../connector/mod.ts";
+import { countMessages } from "../connector/packed_messages.ts";
 import type { DeadLetterFile } from "../dead_letter/dead_letter_file.ts";
 import { InFlightLimit } from "./in_flight_limit.ts";
 import { LaneTracker } from "./lane_tracker.ts";
@@ -115,7 +116,7 @@ export class Delivery {
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#limit.release(batch.sizeBytes);
-        releaseMemory(batch.sizeBytes);
+        this.#letGo(batch);
         this.#underWay.delete(task);
         if (this.#underWay.size === 0) this.#commitWhenIdle();
       });
@@ -149,8 +150,15 @@ export class Delivery {
     else this.#commitDueAtMs ??= performance.now() + this.#commitIntervalMs;
   }
 
+  /** After a failure the bytes may still be on their way somewhere. */
+  #letGo(batch: Batch): void {
+    const isReusable = this.#parts.sink.copiesBytes === true && this.#failure === undefined;
+    if (isReusable && batch.release) batch.release();
+    else releaseMemory(batch.sizeBytes);
+  }
+
   async #write(batch: Batch): Promise<WriteReport> {
-    if (batch.messages.length === 0) return NOTHING_WRITTEN;
+    if (countMessages(batch) === 0) return NOTHING_WRITTEN;
     const report = await this.#parts.sink.write(batch, this.#abort.signal);
     refuseWrongSum(batch, report);
     return report;
@@ -290,9 +298,10 @@ const NOTHING_WRITTEN: WriteReport = { written: 0, deleted: 0, skipped: {}, reje
 function refuseWrongSum(batch: Batch, report: WriteReport): void {
   const skipped = totalOf(report.skipped);
   const sum = report.written + report.deleted + skipped + report.rejections.length;
-  if (sum === batch.messages.length) return;
+  const count = countMessages(batch);
+  if (sum === count) return;
   throw new KonnError(
-    `Cannot account for a batch of ${batch.lane}: ${batch.messages.length} messages went in, ${sum} came out`,
+    `Cannot account for a batch of ${batch.lane}: ${count} messages went in, ${sum} came out`,
     { code: "COUNTS_DIFFER", kind: "failed", hint: "This is a defect of konn, please report it." },
   );
 }

@@ -1,5 +1,6 @@
 import { sleep } from "../base/backoff.ts";
 import type { Batch } from "../connector/mod.ts";
+import { countMessages } from "../connector/packed_messages.ts";
 
 /** Slows a run down. Called before each batch; returns when the batch may go, or on `stop`. */
 export interface Pacer {
@@ -18,7 +19,7 @@ export function paceByRate(eventsPerSecond: number, now = () => performance.now(
     maxBatchCount: Math.max(1, Math.floor(eventsPerSecond / STEPS_PER_SECOND_COUNT)),
     async wait(batch, stop) {
       const atMs = Math.max(nextAtMs ?? now(), now() - 1_000 / STEPS_PER_SECOND_COUNT);
-      nextAtMs = atMs + (batch.messages.length * 1_000) / eventsPerSecond;
+      nextAtMs = atMs + (countMessages(batch) * 1_000) / eventsPerSecond;
       await sleep(Math.max(0, atMs - now()), stop);
     },
   };

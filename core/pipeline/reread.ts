@@ -136,7 +136,7 @@ async function* readGroup(
     for (const sequence of left) if (sequence < batch.nextSequence) left.delete(sequence);
     if (left.size === 0) wanted.delete(batch.lane);
     if (messages.length + rejections.length > 0) {
-      yield { ...batch, messages, rejections, skipped: {} };
+      yield { ...batch, messages, packed: undefined, rejections, skipped: {} };
     }
     if (wanted.size === 0) return;
   }

@@ -7,6 +7,7 @@ import {
   type Rejection,
   type WriteReport,
 } from "../connector/mod.ts";
+import { countMessages } from "../connector/packed_messages.ts";
 import type { RunObserver } from "../observe/observer.ts";
 
 /** How far a run is, for progress. */
@@ -266,9 +267,10 @@ class WaitingEvents {
   #behindSinceMs: number | undefined;
 
   add(batch: Batch): void {
-    const [first] = batch.messages;
-    if (first === undefined) return;
-    const { timestampMs } = first;
+    if (countMessages(batch) === 0) return;
+    const timestampMs = batch.packed
+      ? NO_TIMESTAMP
+      : (batch.messages[0]?.timestampMs ?? NO_TIMESTAMP);
     this.#firstMs.set(batch, timestampMs === NO_TIMESTAMP ? Date.now() : timestampMs);
   }
 
@@ -289,5 +291,5 @@ class WaitingEvents {
 
 function eventsOf(batch: Batch): number {
   const skipped = totalOf(batch.skipped);
-  return batch.messages.length + batch.rejections.length + skipped;
+  return countMessages(batch) + batch.rejections.length + skipped;
 }

@@ -32,6 +32,11 @@ export interface BlockOptions {
   readonly stop: AbortSignal;
   /** Wait at the end for what comes. */
   readonly follow: boolean;
+  /**
+   * Gives memory for a block, of at most so many bytes, where there is some: an input may read into
+   * it. By default each block has memory of its own.
+   */
+  readonly room?: (maxBytes: number) => Buffer;
 }
 
 /**
@@ -57,6 +62,10 @@ export async function openFile(path: string, { follow }: { follow: boolean }): P
   }
 }
 
+function memoryOfItsOwn(bytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(bytes);
+}
+
 class PlainFile implements Input {
   readonly name: string;
   readonly isRepeatable = true;
@@ -71,15 +80,17 @@ class PlainFile implements Input {
     return (await this.#handle.stat()).size;
   }
 
-  async *blocks(fromByte: number, { stop, follow }: BlockOptions): AsyncGenerator<Buffer> {
+  async *blocks(fromByte: number, options: BlockOptions): AsyncGenerator<Buffer> {
+    const { stop, follow, room = memoryOfItsOwn } = options;
     let at = fromByte;
     let witness: Buffer = NOTHING;
     while (!stop.aborted) {
       const lengthBytes = Math.min((await this.size()) - at, BLOCK_BYTES);
-      const block = lengthBytes > 0 ? await this.#read(at, lengthBytes) : NOTHING;
+      const block = lengthBytes > 0 ? await this.#read(at, room(lengthBytes)) : NOTHING;
       if (block.length > 0) {
         if (follow) await this.#refuseRewritten(at, witness);
-        witness = trailingBytes(witness, block);
+        // A copy, since whoever gave the room may use it for something else.
+        if (follow) witness = Buffer.from(trailingBytes(witness, block));
         at += block.length;
         yield block;
       } else if (!follow || (await this.#waitForMore(at, stop)) === "replaced") return;
@@ -90,11 +101,9 @@ class PlainFile implements Input {
     await this.#handle.close();
   }
 
-  /** Messages are views of what is read, so it is memory of its own, and not more than is there. */
-  async #read(at: number, lengthBytes: number): Promise<Buffer> {
-    const block = Buffer.allocUnsafeSlow(lengthBytes);
+  async #read(at: number, block: Buffer): Promise<Buffer> {
     try {
-      const { bytesRead } = await this.#handle.read(block, 0, lengthBytes, at);
+      const { bytesRead } = await this.#handle.read(block, 0, block.length, at);
       return block.subarray(0, bytesRead);
     } catch (error) {
       throw unreadableFile(this.name, error);
@@ -128,7 +137,7 @@ class PlainFile implements Input {
   /** What was cut and written anew can be longer by now, so that its size does not tell. */
   async #refuseRewritten(at: number, witness: Buffer): Promise<void> {
     if (witness.length === 0) return;
-    const found = await this.#read(at - witness.length, witness.length);
+    const found = await this.#read(at - witness.length, memoryOfItsOwn(witness.length));
     if (!found.equals(witness)) throw changedFile(this.name, { byte: at }, "it was rewritten");
   }
 }

@@ -5,16 +5,40 @@ import { isJsonObject, type JsonValue } from "../../base/json.ts";
 import { parseJson, unwrapSchema } from "../../cdc/json.ts";
 import { EventScanner } from "../../cdc/scan_event.ts";
 import { type Message, NO_TIMESTAMP, type Rejection } from "../../connector/mod.ts";
-import { type Line, MAX_LINE_BYTES } from "./line_splitter.ts";
+import { KeyTypes } from "./key_types.ts";
+import { type Line, type LineSplitter, MAX_LINE_BYTES } from "./line_splitter.ts";
 import type { LineFormat } from "./position.ts";
 import type { SecretLines } from "./secret_lines.ts";
 import { looksLikeRecord, parseRecordLine, type RecordContent } from "./record_line.ts";
 
 /** What a line turned out to be. */
 export type LineOutcome =
-  | { readonly kind: "message"; readonly message: Message }
+  | {
+      readonly kind: "message";
+      readonly message: Message;
+      /** Its bytes are its own. Otherwise its value lies where the line does. */
+      readonly isOwn: boolean;
+    }
   | { readonly kind: "rejected"; readonly rejection: Rejection }
   | { readonly kind: "skipped"; readonly reason: "blank_line" | "excluded_type" };
+
+/** A usual event, by places in the block that it lies in. */
+export interface ScannedEvent {
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  /** It is of a type that is left out. */
+  readonly isExcluded: boolean;
+}
+
+const NO_EVENT: ScannedEvent = {
+  keyStart: 0,
+  keyEnd: 0,
+  valueStart: 0,
+  valueEnd: 0,
+  isExcluded: false,
+};
 
 export interface LineReaderOptions {
   /** What the lines are. Undefined: the first line that is a JSON object tells. */
@@ -50,6 +74,7 @@ export class LineReader {
   readonly #excluded: ReadonlySet<string>;
   readonly #secretLines: SecretLines | undefined;
   readonly #scanner = new EventScanner();
+  readonly #types = new KeyTypes();
 
   constructor({ format, excludeTypes, secretLines }: LineReaderOptions) {
     this.#format = format;
@@ -57,9 +82,29 @@ export class LineReader {
     this.#secretLines = secretLines;
   }
 
+  /** What was scanned last. */
+  event: ScannedEvent = NO_EVENT;
+
   /** What the lines are, once known. */
   get format(): LineFormat | undefined {
     return this.#format;
+  }
+
+  /**
+   * Whether the line that the splitter has come to is a usual event, found without parsing; it is
+   * then told by {@link event}. Any other has to be read.
+   */
+  scan(splitter: LineSplitter): boolean {
+    if (this.#format === "record" || splitter.isTooLong || !splitter.isUtf8) return false;
+    const { bytes } = splitter.block;
+    const { from, to } = splitter;
+    if (!this.#scanner.scan(bytes, from, to)) return false;
+    this.#format = "event";
+    const { keyStart, keyEnd } = this.#scanner;
+    const valueEnd = bytes[to - 1] === CARRIAGE_RETURN ? to - 1 : to;
+    const isExcluded = this.#needsType && this.#isOfExcludedType(bytes, splitter.number);
+    this.event = { keyStart, keyEnd, valueStart: from, valueEnd, isExcluded };
+    return true;
   }
 
   read(line: Line): LineOutcome {
@@ -67,11 +112,6 @@ export class LineReader {
     const bytes = trimLine(line.bytes, line.start === 0);
     if (isBlank(bytes)) return { kind: "skipped", reason: "blank_line" };
     if (!isUtf8(bytes)) return rejected(line, "LINE_NOT_UTF8");
-    if (this.#format !== "record" && this.#scanner.scan(bytes, 0, bytes.length)) {
-      this.#format = "event";
-      const { keyStart, keyEnd } = this.#scanner;
-      return this.#messageOfEvent(line, bytes, bytes.toString("utf8", keyStart, keyEnd));
-    }
     releaseBeforeGiantText(bytes.length);
     const parsed = parseJson(bytes.toString());
     if (!parsed.ok) {
@@ -88,13 +128,9 @@ export class LineReader {
   #readEvent(line: Line, value: Buffer, event: JsonValue): LineOutcome {
     const key = eventKey(event);
     if (key === undefined) return rejected(line, "LINE_WITHOUT_KEY");
-    return this.#messageOfEvent(line, value, key);
-  }
-
-  #messageOfEvent(line: Line, value: Buffer, key: string): LineOutcome {
     if (this.#isExcluded(key, line)) return { kind: "skipped", reason: "excluded_type" };
     const content = { key: Buffer.from(key), value, headers: [], timestampMs: NO_TIMESTAMP };
-    return messageOf(line, content);
+    return { kind: "message", message: messageOf(line, content), isOwn: false };
   }
 
   #readRecord(line: Line, value: JsonValue): LineOutcome {
@@ -109,7 +145,7 @@ export class LineReader {
     if (this.#needsType && this.#isExcluded(rowKeyOf(record), line)) {
       return { kind: "skipped", reason: "excluded_type" };
     }
-    return messageOf(line, record);
+    return { kind: "message", message: messageOf(line, record), isOwn: true };
   }
 
   get #needsType(): boolean {
@@ -119,7 +155,16 @@ export class LineReader {
   /** Whether the event is left out. One that is not may hold a secret, of which is told. */
   #isExcluded(key: string, { number }: Line): boolean {
     if (!this.#needsType) return false;
-    const [, type] = /^c\/[^/]+\/o\/([^/]+)\//.exec(key) ?? [];
+    const bytes = Buffer.from(key);
+    return this.#isTypeExcluded(this.#types.find(bytes, 0, bytes.length), number);
+  }
+
+  #isOfExcludedType(bytes: Buffer, number: number): boolean {
+    const { keyStart, keyEnd } = this.#scanner;
+    return this.#isTypeExcluded(this.#types.find(bytes, keyStart, keyEnd), number);
+  }
+
+  #isTypeExcluded(type: string | undefined, number: number): boolean {
     if (type === undefined) return false;
     if (this.#excluded.has(type)) return true;
     this.#secretLines?.see(type, number);
@@ -157,9 +202,8 @@ export function isBlank(bytes: Uint8Array): boolean {
   return true;
 }
 
-function messageOf(line: Line, content: Omit<Message, "sequence" | "line">): LineOutcome {
-  const message: Message = { sequence: BigInt(line.start), line: line.number, ...content };
-  return { kind: "message", message };
+function messageOf(line: Line, content: Omit<Message, "sequence" | "line">): Message {
+  return { sequence: BigInt(line.start), line: line.number, ...content };
 }
 
 function rejected(line: Line, code: keyof typeof FAULTS): LineOutcome {

@@ -128,9 +128,10 @@ class JsonlSource implements Source {
     const { follow, fromLine } = this.#options;
     let toPass = linesToPass;
     if (assembly.isComplete) return;
-    for await (const block of input.blocks(splitter.settledByte, { stop, follow })) {
+    const room = (maxBytes: number): Buffer => splitter.room(maxBytes);
+    for await (const block of input.blocks(splitter.settledByte, { stop, follow, room })) {
       splitter.feed(block);
-      for (let line = splitter.next(); line; line = splitter.next()) {
+      while (splitter.advance()) {
         if (stop.aborted) return;
         if (toPass > 0) {
           toPass -= 1;
@@ -138,8 +139,9 @@ class JsonlSource implements Source {
           if (toPass === 0) yield assembly.place();
           continue;
         }
-        const isKnown = line.start === insideLineAt && isEndOfKnownLine(line, input.name);
-        const batch = isKnown ? undefined : assembly.add(line);
+        const isKnown =
+          splitter.start === insideLineAt && isEndOfKnownLine(splitter.line(), input.name);
+        const batch = isKnown ? undefined : assembly.add();
         if (batch) yield batch;
         if (assembly.isComplete) return;
       }
@@ -148,9 +150,9 @@ class JsonlSource implements Source {
     }
     if (stop.aborted) return;
     if (toPass > 0) throw tooFewLines(input.name, { fromLine, lines: splitter.settledLines });
-    const last = splitter.finish();
-    if (!last || (last.start === insideLineAt && isEndOfKnownLine(last, input.name))) return;
-    const batch = assembly.add(last) ?? assembly.takeRest();
+    if (!splitter.advanceToRest()) return;
+    if (splitter.start === insideLineAt && isEndOfKnownLine(splitter.line(), input.name)) return;
+    const batch = assembly.add() ?? assembly.takeRest();
     if (batch) yield batch;
   }
 
@@ -214,8 +216,10 @@ class BatchAssembly {
   }
 
   /** Takes the line that the splitter has just handed out. Returns a batch when one is full. */
-  add(line: Line): Batch | undefined {
-    this.#builder.add(this.#reader.read(line));
+  add(): Batch | undefined {
+    const [splitter, reader] = [this.#splitter, this.#reader];
+    if (reader.scan(splitter)) this.#builder.addEvent(reader.event, splitter);
+    else this.#builder.add(reader.read(splitter.line()), splitter);
     const { messagesCount, heldCount } = this.#builder;
     const isFull = messagesCount >= this.#maxBatchCount || heldCount >= MAX_BATCH_COUNT;
     const isLast = this.#yieldedCount + this.#builder.eventsCount >= this.#maxEventsCount;

@@ -13,6 +13,7 @@ import {
   type StreamIdentity,
   type WriteReport,
 } from "../../connector/mod.ts";
+import type { PackedMessages } from "../../connector/packed_messages.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { canonicalAddress, connectorUrl } from "./address.ts";
 import { KafkaClient, type KafkaConnection } from "./client.ts";
@@ -81,7 +82,10 @@ interface Opened {
   readonly retentionMs: number | undefined;
 }
 
+type TopicLimits = Pick<Opened, "partitionsCount" | "retentionMs">;
+
 class KafkaSink implements Sink {
+  readonly copiesBytes = true;
   readonly #options: KafkaSinkOptions;
   /** Begins when the sink is closed; what is open is brought to its end before `closing`. */
   readonly #ending = new AbortController();
@@ -129,23 +133,17 @@ class KafkaSink implements Sink {
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteReport> {
     const { sender, transactions, ...limits } = this.#open();
-    for (const message of batch.messages) this.#refuseMessage(message, limits);
-    const keylessPartition = this.#nextKeylessPartition++ % limits.partitionsCount;
-    const partitions = batch.messages.map(
-      (message) => partitionOf(message, limits.partitionsCount) ?? keylessPartition,
-    );
+    const partitions = this.#partitionsOf(batch, limits);
     const { topic } = this.#options;
     const included = transactions?.include(
-      [...new Set(partitions)].map((partition) => ({ topic, partition })),
+      distinct(partitions).map((partition) => ({ topic, partition })),
     );
     // A coordinator that is out of reach takes a minute, which nobody waits for at the end.
     if (included) await beforeAbort(included, AbortSignal.any([signal, this.#ending.signal]));
     if (signal.aborted) throw this.#endedError("the run was ended");
     this.#refuseClosed();
-    const ticket = new WriteTicket(batch.messages.length);
-    for (const [index, message] of batch.messages.entries()) {
-      sender.enqueue(partitions[index] ?? keylessPartition, message, ticket);
-    }
+    const ticket = new WriteTicket(batch, partitions);
+    sender.enqueue(ticket);
     const abort = (): void => sender.fail(this.#endedError("the run was ended"));
     signal.addEventListener("abort", abort, { once: true });
     try {
@@ -154,6 +152,16 @@ class KafkaSink implements Sink {
     } finally {
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** Where each message goes. Refuses what the topic has no place for, or would delete at once. */
+  #partitionsOf(batch: Batch, limits: TopicLimits): Int32Array {
+    const keylessPartition = this.#nextKeylessPartition++ % limits.partitionsCount;
+    if (batch.packed) return partitionsOfPacked(batch.packed, limits.partitionsCount);
+    return Int32Array.from(batch.messages, (message) => {
+      this.#refuseMessage(message, limits);
+      return partitionOf(message, limits.partitionsCount) ?? keylessPartition;
+    });
   }
 
   async commit(lanes: ReadonlyMap<Lane, LanePosition>): Promise<void> {
@@ -235,11 +243,7 @@ class KafkaSink implements Sink {
     });
   }
 
-  /** Before anything is sent: what the topic has no place for, or would delete at once. */
-  #refuseMessage(
-    message: Message,
-    { partitionsCount, retentionMs }: Pick<Opened, "partitionsCount" | "retentionMs">,
-  ): void {
+  #refuseMessage(message: Message, { partitionsCount, retentionMs }: TopicLimits): void {
     const { topic } = this.#options;
     const partition = message.origin?.partition ?? 0;
     if (partition >= partitionsCount) {
@@ -284,6 +288,21 @@ class KafkaSink implements Sink {
 
 interface Begun extends Partial<ExactlyOnce> {
   readonly session: ProducerSession;
+}
+
+function partitionsOfPacked(packed: PackedMessages, partitionsCount: number): Int32Array {
+  const partitions = new Int32Array(packed.count);
+  for (let index = 0; index < partitions.length; index++) {
+    const place = { start: packed.keyStart(index), end: packed.keyEnd(index) };
+    partitions[index] = partitionOfKey(packed.keyBytes(index), partitionsCount, place);
+  }
+  return partitions;
+}
+
+function distinct(partitions: Int32Array): readonly number[] {
+  const isSeen: true[] = [];
+  for (const partition of partitions) isSeen[partition] = true;
+  return Object.keys(isSeen).map(Number);
 }
 
 /** Undefined for a message that says nothing about its partition. */

@@ -4,170 +4,38 @@
  */
 import { KonnError } from "../../base/errors.ts";
 import type { Header, Message } from "../../connector/mod.ts";
-import { compress, COMPRESSIONS, decompress, type Compression } from "./compression.ts";
+import { COMPRESSIONS, decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { DecompressedSizeError } from "./decompressed_size_error.ts";
-import { RecordReader, varintBytes, varlongBytes, writeVarint, writeVarlong } from "./varint.ts";
+import { LAYOUT, MAGIC, TRANSACTIONAL_BIT } from "./record_batch_layout.ts";
+import { RecordReader } from "./varint.ts";
+
+const {
+  LENGTH_BASE_BYTES,
+  LENGTH_AT,
+  MAGIC_AT,
+  CRC_AT,
+  ATTRIBUTES_AT,
+  LAST_OFFSET_DELTA_AT,
+  BASE_TIMESTAMP_AT,
+  MAX_TIMESTAMP_AT,
+  PRODUCER_ID_AT,
+  RECORD_COUNT_AT,
+  RECORDS_AT,
+} = LAYOUT;
 
 /** The most that the records of one batch may unpack to. */
 export const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024;
 /** Once the batches of one Fetch have unpacked to this, the rest is left for the next Fetch. */
 const DECOMPRESSED_BUDGET_BYTES = 32 * 1024 * 1024;
 
-// Where the fields of a batch are, in bytes from its beginning.
-const LENGTH_AT = 8;
-const LEADER_EPOCH_AT = 12;
-const MAGIC_AT = 16;
-const CRC_AT = 17;
-const ATTRIBUTES_AT = 21;
-const LAST_OFFSET_DELTA_AT = 23;
-const BASE_TIMESTAMP_AT = 27;
-const MAX_TIMESTAMP_AT = 35;
-const PRODUCER_ID_AT = 43;
-const PRODUCER_EPOCH_AT = 51;
-const BASE_SEQUENCE_AT = 53;
-const RECORD_COUNT_AT = 57;
-const RECORDS_AT = 61;
-
-/** The length field counts what stands behind itself. */
-const LENGTH_BASE_BYTES = LEADER_EPOCH_AT;
-const MAGIC = 2;
-const NO_LEADER_EPOCH = -1;
 const COMPRESSION_MASK = 0x07;
 const LOG_APPEND_TIME_BIT = 0x08;
-const TRANSACTIONAL_BIT = 0x10;
 const CONTROL_BIT = 0x20;
 /** The type of a control record, the second int16 of its key. */
 const ABORT_MARKER = 0;
 
 const NO_HEADERS: readonly Header[] = [];
-
-/** A record on its way to Kafka: a message without its sequence, which the broker assigns. */
-export type OutgoingRecord = Pick<Message, "key" | "value" | "headers" | "timestampMs">;
-
-/** What the records of a batch have in common. */
-export interface EncodeOptions {
-  /** From InitProducerId; -1 for a producer that is not idempotent. */
-  readonly producerId: bigint;
-  /** From InitProducerId; -1 for a producer that is not idempotent. */
-  readonly producerEpoch: number;
-  /**
-   * The sequence of the first record, which the caller counts per partition from 0 on, one a
-   * record, going from 2^31-1 back to 0; -1 for a producer that is not idempotent.
-   */
-  readonly firstSequence: number;
-  readonly transactional: boolean;
-  readonly compression: Compression;
-}
-
-/**
- * Writes records into one batch. Timestamps are taken as they are, as whole milliseconds, and count
- * as the time of creation.
- *
- * Throws `KAFKA_EMPTY_BATCH` when there is no record, since brokers refuse a batch without any.
- */
-export function encodeRecordBatch(
-  records: readonly OutgoingRecord[],
-  options: EncodeOptions,
-): Buffer {
-  const first = records[0];
-  if (first === undefined) {
-    throw new KonnError("Cannot encode a record batch: it has no records", {
-      code: "KAFKA_EMPTY_BATCH",
-      kind: "failed",
-    });
-  }
-  let sectionBytes = 0;
-  let maxTimestampMs = first.timestampMs;
-  for (const [index, record] of records.entries()) {
-    const bodyBytes = recordBodyBytes(record, index, record.timestampMs - first.timestampMs);
-    sectionBytes += varintBytes(bodyBytes) + bodyBytes;
-    if (record.timestampMs > maxTimestampMs) maxTimestampMs = record.timestampMs;
-  }
-
-  let batch: Buffer = Buffer.allocUnsafe(RECORDS_AT + sectionBytes);
-  writeRecords(batch, records, first.timestampMs);
-  if (options.compression !== "none") {
-    const section = compress(batch.subarray(RECORDS_AT), options.compression);
-    batch = Buffer.allocUnsafe(RECORDS_AT + section.length);
-    batch.set(section, RECORDS_AT);
-  }
-
-  batch.writeBigInt64BE(BigInt(first.timestampMs), BASE_TIMESTAMP_AT);
-  batch.writeBigInt64BE(BigInt(maxTimestampMs), MAX_TIMESTAMP_AT);
-  batch.writeInt32BE(records.length - 1, LAST_OFFSET_DELTA_AT);
-  batch.writeInt32BE(records.length, RECORD_COUNT_AT);
-  writeCommonHeader(batch, options);
-  batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT), CRC_AT);
-  return batch;
-}
-
-/** The fields of the header that do not depend on the records. The offset is the broker's. */
-function writeCommonHeader(batch: Buffer, options: EncodeOptions): void {
-  const compressionCode = COMPRESSIONS.indexOf(options.compression);
-  batch.writeBigInt64BE(0n, 0);
-  batch.writeInt32BE(batch.length - LENGTH_BASE_BYTES, LENGTH_AT);
-  batch.writeInt32BE(NO_LEADER_EPOCH, LEADER_EPOCH_AT);
-  batch.writeInt8(MAGIC, MAGIC_AT);
-  batch.writeInt16BE(
-    options.transactional ? compressionCode | TRANSACTIONAL_BIT : compressionCode,
-    ATTRIBUTES_AT,
-  );
-  batch.writeBigInt64BE(options.producerId, PRODUCER_ID_AT);
-  batch.writeInt16BE(options.producerEpoch, PRODUCER_EPOCH_AT);
-  batch.writeInt32BE(options.firstSequence, BASE_SEQUENCE_AT);
-}
-
-/** The size of a record without the length in front of it. */
-function recordBodyBytes(record: OutgoingRecord, index: number, timestampDelta: number): number {
-  const attributesBytes = 1;
-  let size =
-    attributesBytes +
-    varlongBytes(timestampDelta) +
-    varintBytes(index) +
-    nullableBytes(record.key) +
-    nullableBytes(record.value) +
-    varintBytes(record.headers.length);
-  for (const header of record.headers) {
-    const nameBytes = Buffer.byteLength(header.name);
-    size += varintBytes(nameBytes) + nameBytes + nullableBytes(header.value);
-  }
-  return size;
-}
-
-function nullableBytes(bytes: Uint8Array | null): number {
-  return bytes === null ? varintBytes(-1) : varintBytes(bytes.length) + bytes.length;
-}
-
-function writeRecords(
-  batch: Buffer,
-  records: readonly OutgoingRecord[],
-  baseTimestampMs: number,
-): void {
-  let position = RECORDS_AT;
-  for (const [index, record] of records.entries()) {
-    const timestampDelta = record.timestampMs - baseTimestampMs;
-    position = writeVarint(batch, position, recordBodyBytes(record, index, timestampDelta));
-    batch[position++] = 0; // The attributes of a record have no meaning yet.
-    position = writeVarlong(batch, position, timestampDelta);
-    position = writeVarint(batch, position, index);
-    position = writeNullable(batch, position, record.key);
-    position = writeNullable(batch, position, record.value);
-    position = writeVarint(batch, position, record.headers.length);
-    for (const header of record.headers) {
-      position = writeVarint(batch, position, Buffer.byteLength(header.name));
-      position += batch.write(header.name, position, "utf8");
-      position = writeNullable(batch, position, header.value);
-    }
-  }
-}
-
-function writeNullable(batch: Buffer, position: number, bytes: Uint8Array | null): number {
-  if (bytes === null) return writeVarint(batch, position, -1);
-  const start = writeVarint(batch, position, bytes.length);
-  batch.set(bytes, start);
-  return start + bytes.length;
-}
 
 /** A transaction that a Fetch response names as aborted. */
 export interface AbortedTransaction {

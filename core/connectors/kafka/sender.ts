@@ -1,5 +1,4 @@
 import { KonnError, messageOf } from "../../base/errors.ts";
-import type { Message } from "../../connector/mod.ts";
 import type { Observer } from "../../observe/observer.ts";
 import type { KafkaClient } from "./client.ts";
 import type { Compression } from "./compression.ts";
@@ -60,10 +59,16 @@ export class Sender {
     });
   }
 
-  /** Puts a message into the queue of its partition. `send` sends it. */
-  enqueue(partition: number, message: Message, ticket: WriteTicket): void {
+  /** Copies messages into the batches of their partitions. `send` sends them. */
+  enqueue(ticket: WriteTicket): void {
     if (this.#failure !== undefined) return ticket.fail(this.#failure.error);
-    this.#queues[partition]?.add({ message, ticket });
+    const { partitions } = ticket;
+    const { packed } = ticket.outgoing;
+    for (let index = 0; index < partitions.length; index++) {
+      const queue = this.#queues[partitions[index] ?? -1];
+      if (packed) queue?.addPacked(packed, index, ticket);
+      else queue?.add(ticket.message(index), index, ticket);
+    }
   }
 
   /** Starts a request to every leader that has something to get and none on its way. */

@@ -84,8 +84,9 @@ export class Transactions {
     const { owner, positionsTopic, positionsSender } = this.#options;
     await this.include([{ topic: positionsTopic, partition: POSITIONS_PARTITION }]);
     const messages = moved.map(([lane, at]) => formatPositionRecord(owner, lane, at));
-    const ticket = new WriteTicket(messages.length);
-    for (const message of messages) positionsSender.enqueue(POSITIONS_PARTITION, message, ticket);
+    const partitions = new Int32Array(messages.length).fill(POSITIONS_PARTITION);
+    const ticket = new WriteTicket({ messages }, partitions);
+    positionsSender.enqueue(ticket);
     positionsSender.send();
     const { rejections } = await ticket.report;
     const [refused] = rejections;

@@ -1,32 +1,58 @@
 import { shownKey } from "../../base/shown_key.ts";
-import type { Counts, Message, Rejection, WriteReport } from "../../connector/mod.ts";
+import type { Batch, Counts, Message, Rejection, WriteReport } from "../../connector/mod.ts";
 
 const NOTHING_SKIPPED: Counts = {};
 
+/** What is to be written, as a batch has it. */
+export type Outgoing = Pick<Batch, "messages" | "packed">;
+
 /** One call of `write`: counts its messages down as their fate becomes known. */
 export class WriteTicket {
+  readonly outgoing: Outgoing;
+  /** The partition of each message. */
+  readonly partitions: Int32Array;
+  /** The time of messages that have none. */
+  readonly startedMs: number = Date.now();
   /** Resolves when the last message is settled. */
   readonly report: Promise<WriteReport>;
   readonly #resolvers = Promise.withResolvers<WriteReport>();
   readonly #rejections: Rejection[] = [];
-  readonly #totalCount: number;
   #writtenCount = 0;
 
-  constructor(messagesCount: number) {
-    this.#totalCount = messagesCount;
+  constructor(outgoing: Outgoing, partitions: Int32Array) {
+    this.outgoing = outgoing;
+    this.partitions = partitions;
     this.report = this.#resolvers.promise;
     this.#settle();
   }
 
-  delivered(): void {
-    this.#writtenCount++;
+  /** The numbers of the message `firstIndex` and of those behind it in its partition, `count` in all. */
+  *indexesFrom(firstIndex: number, count: number): Generator<number> {
+    const partition = this.partitions[firstIndex];
+    let leftCount = count;
+    for (let index = firstIndex; leftCount > 0 && index < this.partitions.length; index++) {
+      if (this.partitions[index] !== partition) continue;
+      leftCount -= 1;
+      yield index;
+    }
+  }
+
+  /** Message number `index`. */
+  message(index: number): Message {
+    const { outgoing } = this;
+    const message = outgoing.packed?.message(index) ?? outgoing.messages[index];
+    if (message === undefined) throw new RangeError(`there is no message ${index}`);
+    return message;
+  }
+
+  delivered(count: number): void {
+    this.#writtenCount += count;
     this.#settle();
   }
 
-  rejected(message: Message, code: string, reason: string): void {
-    const { sequence, line } = message;
-    const key = shownKey(message.key);
-    this.#rejections.push({ sequence, line, key, code, reason });
+  rejected(index: number, code: string, reason: string): void {
+    const { sequence, line, key } = this.message(index);
+    this.#rejections.push({ sequence, line, key: shownKey(key), code, reason });
     this.#settle();
   }
 
@@ -35,7 +61,7 @@ export class WriteTicket {
   }
 
   #settle(): void {
-    if (this.#writtenCount + this.#rejections.length < this.#totalCount) return;
+    if (this.#writtenCount + this.#rejections.length < this.partitions.length) return;
     this.#resolvers.resolve({
       written: this.#writtenCount,
       deleted: 0,

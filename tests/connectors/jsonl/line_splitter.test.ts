@@ -72,4 +72,60 @@ describe("LineSplitter", () => {
       }),
     );
   });
+
+  test("gives the same lines of what is read into its own memory, which is used again", () => {
+    fc.assert(
+      fc.property(BYTES, fc.integer({ min: 1, max: 40 }), (content, blockBytes) => {
+        const splitter = new LineSplitter({ maxLineBytes: MAX_LINE_BYTES });
+        const lines: Line[] = [];
+        // Copies, since nobody holds the memory that the lines lie in.
+        const keep = (line: Line) =>
+          lines.push({ ...line, bytes: line.bytes && Buffer.from(line.bytes) });
+        for (let at = 0; at < content.length;) {
+          const room = splitter.room(blockBytes);
+          const length = Math.min(room.length, content.length - at);
+          content.copy(room, 0, at, at + length);
+          splitter.feed(room.subarray(0, length));
+          at += length;
+          while (splitter.advance()) keep(splitter.line());
+        }
+        if (splitter.advanceToRest()) keep(splitter.line());
+        expect(lines).toEqual(expectedLines(content));
+      }),
+    );
+  });
+
+  test("takes large blocks over into new memory, with the unfinished line", () => {
+    const line = Buffer.from(`${"ab".repeat(150_000)}\n`);
+    const content = Buffer.concat(Array.from({ length: 20 }, () => line));
+    const splitter = new LineSplitter({ maxLineBytes: 400_000 });
+    let count = 0;
+    for (let at = 0; at < content.length;) {
+      const room = splitter.room(content.length - at);
+      content.copy(room, 0, at, at + room.length);
+      splitter.feed(room);
+      at += room.length;
+      for (; splitter.advance(); count++) {
+        expect(splitter.line().bytes?.equals(line.subarray(0, -1))).toBe(true);
+        expect(splitter.isUtf8).toBe(true);
+        const before = content.subarray(
+          Math.max(0, splitter.settledByte - 65_536),
+          splitter.settledByte,
+        );
+        expect(splitter.settledPrefix().equals(before)).toBe(true);
+      }
+    }
+    expect(count).toBe(20);
+  });
+
+  test("knows whether the lines of a block are UTF-8, whatever it cuts in two", () => {
+    const splitter = new LineSplitter();
+    splitter.feed(Buffer.concat([Buffer.from("é\n"), Buffer.from("é").subarray(0, 1)]));
+    expect(splitter.next()?.bytes?.toString()).toBe("é");
+    expect(splitter.isUtf8).toBe(true);
+    expect(splitter.next()).toBeUndefined();
+    splitter.feed(Buffer.concat([Buffer.from("é").subarray(1), Buffer.from("\n\xff\n", "latin1")]));
+    expect(splitter.next()?.bytes?.toString()).toBe("é");
+    expect(splitter.isUtf8).toBe(false);
+  });
 });

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import type { FetchedPartition } from "../../../core/connectors/kafka/fetch_request.ts";
 import { PartitionCursor, offsetOf } from "../../../core/connectors/kafka/partition_cursor.ts";
-import { encodeRecordBatch } from "../../../core/connectors/kafka/record_batch.ts";
 import { events } from "./support.ts";
+import { encodeRecordBatch } from "./encode_batch.ts";
 
 test("take() does hold back what lies beyond the end", () => {
   const cursor = new PartitionCursor("t", 0, { start: 0n, end: 3n });

@@ -1,5 +1,6 @@
 import { ConfigResourceTypes } from "kafkajs";
 import { expect, test } from "bun:test";
+import { partitionOfKey } from "../../../core/connectors/kafka/partitioner.ts";
 import { createKafkaSink } from "../../../core/connectors/kafka/producer.ts";
 import { SILENT_OBSERVER } from "../../../core/observe/observer.ts";
 import { freePort } from "../../services/ports.ts";
@@ -7,6 +8,7 @@ import {
   batchOf,
   consume,
   errorOf,
+  packLines,
   event,
   events,
   makeTopic,
@@ -94,6 +96,41 @@ test("open() does give up within five seconds when nobody listens", async () => 
   const error = await errorOf(openSink({ brokers: [`127.0.0.1:${await freePort()}`], topic: "t" }));
   expect(error).toMatchObject({ code: "KAFKA_UNREACHABLE" });
   expect(performance.now() - startMs).toBeLessThan(5_000);
+});
+
+test("write() does reject what is too large of messages that lie in one block", async () => {
+  const brokers = await sharedBrokers();
+  const topic = await makeTopic(brokers, {
+    partitionsCount: 3,
+    config: { "max.message.bytes": "2000" },
+  });
+  await using sink = await openSink({ brokers, topic });
+  const lines = Array.from({ length: 200 }, (_, index) => {
+    const value = index % 50 === 20 ? "x".repeat(3_000) : `value ${index}`;
+    return { key: `key ${index}`, value, isApart: index % 7 === 0 };
+  });
+  const packed = packLines(lines, 1_000);
+  const batch = batchOf(packed.messages());
+  const report = await sink.write({ ...batch, messages: [], packed }, NEVER);
+  expect(report).toMatchObject({ written: 196, deleted: 0, skipped: {} });
+  expect(report.rejections).toEqual(
+    [20, 70, 120, 170].map((index) => ({
+      sequence: packed.message(index).sequence,
+      line: index + 1,
+      key: `key ${index}`,
+      code: "KAFKA_RECORD_TOO_LARGE",
+      reason: expect.stringContaining("max.message.bytes"),
+    })),
+  );
+  const found = (await consume({ brokers, topics: [topic] })).flatMap(({ messages }) => messages);
+  const delivered = lines.filter(({ value }) => value.length < 3_000);
+  const sent = delivered.map(({ key, value }) => `${key}=${value}`);
+  expect(found.map(({ key, value }) => `${text(key)}=${text(value)}`).toSorted()).toEqual(
+    sent.toSorted(),
+  );
+  for (const { key, origin } of found) {
+    expect(origin?.partition).toBe(partitionOfKey(key ?? new Uint8Array(), 3));
+  }
 });
 
 test("write() does reject what is too large and deliver its neighbours in order", async () => {

@@ -7,13 +7,17 @@ import { compress, COMPRESSIONS } from "../../../core/connectors/kafka/compressi
 import { crc32c } from "../../../core/connectors/kafka/crc32c.ts";
 import {
   decodeRecordBatches,
-  encodeRecordBatch,
   MAX_DECOMPRESSED_BYTES,
   type AbortedTransaction,
   type DecodedBatches,
+} from "../../../core/connectors/kafka/record_batch.ts";
+import {
   type EncodeOptions,
   type OutgoingRecord,
-} from "../../../core/connectors/kafka/record_batch.ts";
+  RecordBatchBuilder,
+} from "../../../core/connectors/kafka/record_batch_builder.ts";
+import { encodeRecordBatch } from "./encode_batch.ts";
+import { packLines } from "./support.ts";
 
 const HEADER_BYTES = 61;
 const ATTRIBUTES_AT = 21;
@@ -158,6 +162,56 @@ const arbitraryRecord: fc.Arbitrary<OutgoingRecord> = fc.record({
 });
 const arbitraryRecords = fc.array(arbitraryRecord, { minLength: 1, maxLength: 30 });
 const arbitraryCompression = fc.constantFrom(...COMPRESSIONS);
+
+describe("RecordBatchBuilder", () => {
+  const line = fc.record({
+    key: fc.string({ unit: "binary" }),
+    value: fc.string({ unit: "binary", maxLength: 300 }),
+    isApart: fc.boolean(),
+  });
+  const options: EncodeOptions = {
+    producerId: 7n,
+    producerEpoch: 1,
+    firstSequence: 5,
+    transactional: true,
+    compression: "none",
+  };
+
+  test("makes the same of a message whether it lies in a block or is one of its own", () => {
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 40 }), (lines) => {
+        const packed = packLines(lines, 0);
+        const builder = new RecordBatchBuilder();
+        for (let index = 0; index < lines.length; index++) builder.addPacked(packed, index, 1_000);
+        const messages = packed
+          .messages()
+          .map(({ key, value, headers }) => ({ key, value, headers, timestampMs: 1_000 }));
+        expect(builder.seal(options).equals(encodeRecordBatch(messages, options))).toBe(true);
+        expect(messages.map(({ key }) => Buffer.from(key ?? []).toString())).toEqual(
+          lines.map(({ key }) => Buffer.from(key).toString()),
+        );
+      }),
+    );
+  });
+
+  test("grows beyond what was expected, and is as good when its memory was used before", () => {
+    for (const count of [3_000, 1, 20_000]) {
+      const builder = new RecordBatchBuilder(100);
+      const value = Buffer.alloc(100, "v");
+      const one = { key: Buffer.from("k"), value, headers: [], timestampMs: 1 };
+      for (let index = 0; index < count; index++) builder.add(one);
+      const batch = builder.seal(options);
+      const decoded = decodeRecordBatches(batch, {
+        fetchOffset: 0n,
+        abortedTransactions: [],
+        readCommitted: false,
+      });
+      expect(decoded.messages).toHaveLength(count);
+      expect(decoded.messages.every((message) => value.equals(message.value ?? value))).toBe(true);
+      builder.recycle();
+    }
+  });
+});
 
 describe("encodeRecordBatch()", () => {
   test("writes the layout of the documentation", () => {

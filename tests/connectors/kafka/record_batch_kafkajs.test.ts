@@ -14,10 +14,10 @@ import {
 } from "../../../core/connectors/kafka/compression.ts";
 import {
   decodeRecordBatches,
-  encodeRecordBatch,
   MAX_DECOMPRESSED_BYTES,
-  type OutgoingRecord,
 } from "../../../core/connectors/kafka/record_batch.ts";
+import type { OutgoingRecord } from "../../../core/connectors/kafka/record_batch_builder.ts";
+import { encodeRecordBatch } from "./encode_batch.ts";
 
 // kafkajs brings no codecs for these; here they only show that the codes in the attributes agree.
 Object.assign(CompressionCodecs, {

@@ -12,6 +12,7 @@ import {
   createKafkaSource,
   type KafkaSourceOptions,
 } from "../../../core/connectors/kafka/consumer.ts";
+import { PackedMessages } from "../../../core/connector/packed_messages.ts";
 import { createKafkaSink, type KafkaSinkOptions } from "../../../core/connectors/kafka/producer.ts";
 import { SILENT_OBSERVER, type Observer } from "../../../core/observe/observer.ts";
 import { sharedServices } from "../../services/mod.ts";
@@ -120,6 +121,29 @@ export function batchOf(messages: readonly Message[]): Batch {
     skipped: {},
     sizeBytes: 0,
   };
+}
+
+/** Lines in one block, behind one that is none of them. A key that stands apart is not in the block. */
+export function packLines(
+  lines: readonly { key: string; value: string; isApart?: boolean }[],
+  firstSequence: number,
+): PackedMessages {
+  const head = "none of them\n";
+  const bytes = Buffer.from(
+    head + lines.map(({ key, value, isApart }) => `${isApart ? "" : key}|${value}\n`).join(""),
+  );
+  const packed = new PackedMessages(bytes, { firstSequence });
+  let begins = head.length;
+  for (const [index, { key, value, isApart }] of lines.entries()) {
+    const keyEnd = begins + (isApart ? 0 : Buffer.byteLength(key));
+    const valueStart = keyEnd + 1;
+    const valueEnd = valueStart + Buffer.byteLength(value);
+    const place = { valueStart, valueEnd, begins, line: index + 1 };
+    if (isApart) packed.addWithKey(Buffer.from(key), place);
+    else packed.add({ ...place, keyStart: begins, keyEnd });
+    begins = valueEnd + 1;
+  }
+  return packed;
 }
 
 /** A sink that is open. */
