@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, cpSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { loadCommands } from "../../cmd/commands.ts";
 import { konn, resultOf, SAMPLE, serviceEnvironment, spawnKonn, uniqueName } from "../e2e/konn.ts";
 import { eventually } from "../e2e/waiting.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
@@ -16,6 +17,8 @@ function callsOf(text: string): readonly string[] {
     .map((line) => shellWords(line).join(" "));
 }
 
+const commands = await loadCommands();
+
 /** Those that take something which a test has not, with what it says instead. */
 const REFUSED: readonly { readonly call: RegExp; readonly code: string }[] = [
   { call: /^konn health/, code: "HEALTH_UNREACHABLE" },
@@ -30,7 +33,15 @@ const IS_PACED = /--speed/;
 const TOGETHER_COUNT = 3;
 
 describe("calls of konn in the documentation do what they are there for", () => {
-  const calls = [...new Set(documentation().flatMap(({ text }) => callsOf(text)))];
+  // docs/commands.md is made of the declarations, of whose examples the first is run of each command.
+  const written = documentation().filter(({ path }) => path !== "docs/commands.md");
+  const examples = commands.flatMap((command) => command.examples.slice(0, 1));
+  const calls = [
+    ...new Set([
+      ...written.flatMap(({ text }) => callsOf(text)),
+      ...examples.map(({ command }) => shellWords(command).join(" ")),
+    ]),
+  ];
   const folder = new TemporaryFolder();
   afterAll(() => folder[Symbol.dispose]());
   const [topic, index] = [uniqueName("docs"), uniqueName("docs")];
