@@ -57,6 +57,17 @@ describe("the binary alone in an empty folder", () => {
     expect(hits[0].name).toContain("gateway");
   });
 
+  test("konn replay without a Kafka says so in two lines, and nothing twice", async () => {
+    const nowhere = ["--brokers", "127.0.0.1:1", "--log-format", "pretty"];
+    const konn = start("replay", "stream.jsonl", ...nowhere);
+    const lines = (await konn.stderr.text()).trimEnd().split("\n");
+    expect(await konn.exited).toBe(3);
+    expect(lines).toEqual([
+      expect.stringMatching(/^✖ Cannot reach Kafka at 127\.0\.0\.1:1: .* \[KAFKA_UNREACHABLE\]$/),
+      expect.stringMatching(/^ {2}→ Is Kafka running there\? .*--wait 60s\.$/),
+    ]);
+  });
+
   test("konn doctor with nothing running says so, with a remedy for each fault", async () => {
     const startedMs = performance.now();
     const nowhere = ["--brokers", "127.0.0.1:1", "--opensearch-url", "http://127.0.0.1:1"];
