@@ -119,7 +119,7 @@ describe("calls of konn in the documentation do what they are there for", () => 
       }
     };
     await Promise.all(Array.from({ length: TOGETHER_COUNT }, work));
-  }, 120_000);
+  }, 240_000);
 
   test.each(calls)("%s", (call) => {
     const { exitCode = -1, stderr = "" } = outcomes.get(call) ?? {};

@@ -8,6 +8,9 @@ import { commandsOf, type Names, outputsOf, recorded, withoutChance } from "./tr
 /** Writes what was printed into the pages, in place of comparing it. */
 const RECORDS = process.env["KONN_TEST_RECORD"] === "1";
 
+/** A page takes some seconds; far more for a machine that is busy. */
+const PAGE_LIMIT_MS = 180_000;
+
 /** Pages whose commands find no services. */
 const WITHOUT_SERVICES = new Set(["docs/troubleshooting.md", "docs/configuration.md"]);
 
@@ -43,23 +46,27 @@ describe("transcripts in the documentation are what the binary prints", () => {
     services = await serviceEnvironment();
   });
 
-  test.each(pages)("$path", async ({ path, text, commands }) => {
-    // As long as the name on the pages, so that columns stand where they stand there.
-    const [topic, index] = [uniqueName("t"), uniqueName("i")];
-    const options = WITHOUT_SERVICES.has(path)
-      ? { environment: {}, names: [] }
-      : {
-          environment: { ...services, KONN_TOPIC: topic, KONN_INDEX: index },
-          names: namesOf({ topic, index, services }),
-        };
-    const outputs = await outputsOf(commands, options);
-    expect(outputs).toHaveLength(commands.length);
-    if (RECORDS) {
-      writeFileSync(join(ROOT, path), recorded(text, commands, outputs));
-      return;
-    }
-    for (const [at, { line, output }] of commands.entries()) {
-      expect(withoutChance(outputs[at] ?? []), line).toEqual(withoutChance(output));
-    }
-  });
+  test.each(pages)(
+    "$path",
+    async ({ path, text, commands }) => {
+      // As long as the name on the pages, so that columns stand where they stand there.
+      const [topic, index] = [uniqueName("t"), uniqueName("i")];
+      const options = WITHOUT_SERVICES.has(path)
+        ? { environment: {}, names: [] }
+        : {
+            environment: { ...services, KONN_TOPIC: topic, KONN_INDEX: index },
+            names: namesOf({ topic, index, services }),
+          };
+      const outputs = await outputsOf(commands, options);
+      expect(outputs).toHaveLength(commands.length);
+      if (RECORDS) {
+        writeFileSync(join(ROOT, path), recorded(text, commands, outputs));
+        return;
+      }
+      for (const [at, { line, output }] of commands.entries()) {
+        expect(withoutChance(outputs[at] ?? []), line).toEqual(withoutChance(output));
+      }
+    },
+    PAGE_LIMIT_MS,
+  );
 });
