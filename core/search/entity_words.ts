@@ -19,23 +19,41 @@ const VALUES_MAX_COUNT = 64;
 
 /** Takes an entity apart into what it is found by. */
 export function entityWords(document: EntityDocument): EntityWords {
-  const name = new Set<string>();
-  const rest = new Set<string>();
-  const squeezedNames: string[] = [];
-  const { name: first, instance_name, custom_id, prefix } = document;
-  for (const text of [first, instance_name, custom_id, prefix]) {
-    if (text === undefined) continue;
-    addWords(name, text);
-    squeezedNames.push(...squeezedForms(text));
-  }
+  return {
+    name: new Set(nameTexts(document).flatMap(wordsOfText)),
+    rest: new Set(restTexts(document).flatMap(wordsOfText)),
+    squeezedNames: squeezedNamesOf(document),
+  };
+}
+
+/** What a person calls an entity. */
+export function nameTexts({ name, instance_name, custom_id, prefix }: EntityDocument): string[] {
+  return [name, instance_name, custom_id, prefix].filter((text) => text !== undefined);
+}
+
+/** Everything else that is searched. */
+export function restTexts(document: EntityDocument): string[] {
   const { hosts, paths, labels, tags, methods, protocols, version, description } = document;
+  const found: string[] = [];
   for (const texts of [hosts, paths, labels, tags, methods, protocols]) {
-    for (const text of texts?.slice(0, VALUES_MAX_COUNT) ?? []) addWords(rest, text);
+    const count = Math.min(texts?.length ?? 0, VALUES_MAX_COUNT);
+    for (let index = 0; index < count; index += 1) found.push(texts?.[index] ?? "");
   }
-  if (version !== undefined) addWords(rest, version);
-  if (description !== undefined) addWords(rest, description);
-  addWords(rest, document.type);
-  return { name, rest, squeezedNames: [...new Set(squeezedNames)].filter((text) => text !== "") };
+  if (version !== undefined) found.push(version);
+  if (description !== undefined) found.push(description);
+  found.push(document.type);
+  return found;
+}
+
+/** Names without separators, each once, the first name first. */
+export function squeezedNamesOf(document: EntityDocument): string[] {
+  const found: string[] = [];
+  for (const text of nameTexts(document)) {
+    for (const squeezed of squeezedForms(text)) {
+      if (squeezed !== "" && !found.includes(squeezed)) found.push(squeezed);
+    }
+  }
+  return found;
 }
 
 /** A text without its separators; a second one where umlauts can be spelled out. */
@@ -45,9 +63,16 @@ function squeezedForms(text: string): readonly string[] {
   return digraphs === undefined ? [squeezed] : [squeezed, squeeze(digraphs)];
 }
 
-function addWords(words: Set<string>, text: string): void {
+/** The words by which a text is found, each once. */
+export function wordsOfText(text: string): string[] {
+  const words = new Set<string>();
   for (const word of splitWords(text)) {
-    words.add(word.text.slice(0, WORD_MAX_LENGTH));
-    if (word.digraph !== undefined) words.add(word.digraph.slice(0, WORD_MAX_LENGTH));
+    words.add(cut(word.text));
+    if (word.digraph !== undefined) words.add(cut(word.digraph));
   }
+  return [...words];
+}
+
+function cut(word: string): string {
+  return word.length > WORD_MAX_LENGTH ? word.slice(0, WORD_MAX_LENGTH) : word;
 }

@@ -72,7 +72,7 @@ function withoutAccents(lower: string): string {
 }
 
 /** By a loop: nearly all texts are, and this is asked several times of each. */
-function isAscii(text: string): boolean {
+export function isAscii(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) return false;
   return true;
 }

@@ -194,9 +194,22 @@ const SPELLINGS: readonly (readonly [
 const LEMMA_MIN_LENGTH = 4;
 const SPELLING_MIN_LENGTH = 6;
 
+/** Words come again and again, and their endings are dear to look at. */
+const LEMMAS = new Map<string, string>();
+const LEMMAS_MAX_COUNT = 10_000;
+
 /** A word in the singular and in one spelling. Not always a word, but the same for both forms. */
 function lemmaOf(word: string): string {
   if (word.length < LEMMA_MIN_LENGTH) return word;
+  const known = LEMMAS.get(word);
+  if (known !== undefined) return known;
+  const lemma = findLemma(word);
+  if (LEMMAS.size >= LEMMAS_MAX_COUNT) LEMMAS.clear();
+  LEMMAS.set(word, lemma);
+  return lemma;
+}
+
+function findLemma(word: string): string {
   const singular = singularOf(word);
   if (singular.length < SPELLING_MIN_LENGTH) return singular;
   for (const [british, , toAmerican] of SPELLINGS) {

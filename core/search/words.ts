@@ -1,4 +1,4 @@
-import { foldDigraphs, foldText } from "./fold.ts";
+import { foldDigraphs, foldText, isAscii } from "./fold.ts";
 
 /** A word of a text, as it is compared, and where it stands. */
 export interface Word {
@@ -31,6 +31,40 @@ const NUMBER = /\p{N}/u;
  * `getOrdersByID_v2` is get, orders, by, id, v2; `HTTPServer` is http, server.
  */
 export function splitWords(text: string): Word[] {
+  return isAscii(text) ? splitAscii(text) : splitUnicode(text);
+}
+
+/** As {@link splitUnicode}, for nearly all texts that there are. */
+function splitAscii(text: string): Word[] {
+  const words: Word[] = [];
+  const lower = text.toLowerCase();
+  const places = asciiWordPlaces(text);
+  for (let at = 0; at < places.length; at += 2) {
+    const [start = 0, end = 0] = [places[at], places[at + 1]];
+    words.push({ text: lower.slice(start, end), start, end });
+  }
+  return words;
+}
+
+/** Where words begin and end, by turns, in a text of ASCII alone. */
+export function asciiWordPlaces(text: string): number[] {
+  const places: number[] = [];
+  let start = -1;
+  let last = OTHER;
+  for (let at = 0; at < text.length && places.length < WORDS_MAX_COUNT * 2; at += 1) {
+    const kind = ASCII_KINDS[text.charCodeAt(at)] ?? OTHER;
+    if (start >= 0 && (kind === OTHER || isHump(text, at, last, kind))) {
+      places.push(start, at);
+      start = -1;
+    }
+    if (start < 0 && kind !== OTHER) start = at;
+    last = kind;
+  }
+  if (start >= 0 && places.length < WORDS_MAX_COUNT * 2) places.push(start, text.length);
+  return places;
+}
+
+function splitUnicode(text: string): Word[] {
   const words: Word[] = [];
   let start = -1;
   let last = OTHER;
@@ -59,12 +93,14 @@ function isHump(text: string, at: number, last: number, kind: number): boolean {
   return next !== undefined && kindOf(next, kind) === LOWER;
 }
 
+const ASCII_KINDS = Uint8Array.from({ length: 0x80 }, (_, code) => {
+  if (code >= 0x61 && code <= 0x7a) return LOWER;
+  if (code >= 0x41 && code <= 0x5a) return UPPER;
+  return code >= 0x30 && code <= 0x39 ? DIGIT : OTHER;
+});
+
 function kindOf(code: number, last: number): number {
-  if (code < 0x80) {
-    if (code >= 0x61 && code <= 0x7a) return LOWER;
-    if (code >= 0x41 && code <= 0x5a) return UPPER;
-    return code >= 0x30 && code <= 0x39 ? DIGIT : OTHER;
-  }
+  if (code < 0x80) return ASCII_KINDS[code] ?? OTHER;
   const character = String.fromCodePoint(code);
   if (SMALL.test(character)) return LOWER;
   if (CAPITAL.test(character)) return UPPER;

@@ -78,7 +78,7 @@ export const SHOP: readonly Entity[] = [
   },
 ];
 
-/** What means something to SQL, to FTS5, to OpenSearch, to the query language, or to a terminal. */
+/** What means something to SQL, to full-text engines, to OpenSearch, to the query language, or to a terminal. */
 export const HOSTILE_PIECES: readonly string[] = [
   ...`' " ;-- DROP TABLE NEAR( ) name: rest: * ^ {name} : AND OR NOT [ \\ orders type:service
   \u0000 \u202e İ ﷺ "orders" -- + {kind} /a/ ~2 _exists_:id`.split(/ +|\n/),

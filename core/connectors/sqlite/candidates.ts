@@ -1,6 +1,5 @@
 import { splitWords } from "../../search/words.ts";
 import type { Expression, Term, TermField } from "../../search/query.ts";
-import { typeSpellings } from "../../search/type_names.ts";
 import { foldText, squeeze } from "../../search/fold.ts";
 import { matchesWhole, memberOfAttribute } from "../../search/match_term.ts";
 import { PARAMETER } from "../../search/paths.ts";
@@ -12,15 +11,17 @@ import {
   wordsQuery,
 } from "../../search/words_query.ts";
 import type { Catalog, SlotFilter } from "./catalog.ts";
-import { parentMark, typeMark } from "./indexed_words.ts";
 import {
   allOf,
   anyWord,
   type Column,
   type MatchExpression,
   NOTHING,
+  ofParent,
+  ofTypes,
   oneOf,
 } from "./match_expression.ts";
+import { parentHashOf } from "./segment_builder.ts";
 import type { Meanings, Vocabulary } from "./vocabulary.ts";
 
 /** How hard it is looked: each step is dearer than the one before, and finds what is worth less. */
@@ -30,8 +31,6 @@ export type Effort = "strict" | "fuzzy" | "letters" | "inside";
 export interface CandidateSources {
   readonly catalog: Catalog;
   readonly vocabulary: Vocabulary;
-  /** The ids of entities that fulfil an expression, at most so many. */
-  match(expression: MatchExpression, limit: number): readonly number[];
 }
 
 /** Rows that one expression may yield. */
@@ -51,22 +50,20 @@ const INSIDE_MIN_LENGTH = 3;
 export class CandidateFinder {
   readonly #sources: CandidateSources;
   readonly #filter: SlotFilter;
-  /** What FTS5 is to hold to as well: filters by type and control plane. */
-  readonly #condition: MatchExpression | undefined;
-  readonly #done = new Set<MatchExpression>();
+  /** Texts of the expressions that have been looked for. */
+  readonly #done = new Set<string>();
   readonly #seen = new Set<number>();
   /** The best of each source, and then what is left of them. */
   readonly #first: number[] = [];
   readonly #rest: number[] = [];
+  readonly #isLate: () => boolean;
   #isComplete = true;
 
-  constructor(
-    sources: CandidateSources,
-    { filter, condition }: { filter: SlotFilter; condition: MatchExpression | undefined },
-  ) {
+  /** `isLate` is asked before each step: once it says so, nothing more is looked for. */
+  constructor(sources: CandidateSources, filter: SlotFilter, isLate: () => boolean) {
     this.#sources = sources;
     this.#filter = filter;
-    this.#condition = condition;
+    this.#isLate = isLate;
   }
 
   /** Entities that may match, by slot, in the order in which they should be looked at. */
@@ -82,7 +79,7 @@ export class CandidateFinder {
 
   /** Adds what the expression may match, looked for so hard. */
   find(expression: Expression | undefined, effort: Effort): void {
-    this.#find(expression, effort, this.#condition);
+    this.#find(expression, effort, undefined);
   }
 
   #find(
@@ -113,7 +110,7 @@ export class CandidateFinder {
     }
   }
 
-  /** What FTS5 knows of an expression: all that match fulfil it. Undefined for nothing. */
+  /** What the catalog knows of an expression: all that match fulfil it. Undefined for nothing. */
   #conditionOf(expression: Expression): MatchExpression | undefined {
     if (expression.kind === "term") return this.#termCondition(expression);
     if (expression.kind === "not" || expression.kind === "words") return undefined;
@@ -125,13 +122,13 @@ export class CandidateFinder {
     const { isOpenAtStart, isOpenAtEnd, text } = pattern;
     if (field.name === "type") {
       if (!isOpenAtStart && !isOpenAtEnd) {
-        return typeCondition(text.split(",").map((type) => type.trim()));
+        return ofTypes(text.split(",").map((type) => type.trim()));
       }
       const { names } = this.#sources.catalog.typeNames;
-      return typeCondition(names.filter((name) => matchesWhole(pattern, name)));
+      return ofTypes(names.filter((name) => matchesWhole(pattern, name)));
     }
     if (isOfParent(field) && !isOpenAtStart && !isOpenAtEnd) {
-      return anyWord([parentMark(text)], undefined, ["kind"]);
+      return ofParent(parentHashOf(text));
     }
     const columns = columnsOf(field);
     if (!columns) return undefined;
@@ -191,7 +188,7 @@ export class CandidateFinder {
     const meanings = query.words.map((word) => vocabulary.strict(word));
     for (const { words, types } of query.typed) {
       const typed = allOf(words.map((word) => wordCondition(vocabulary.strict(word), ["name"])));
-      this.#matching(allOf([typed, typeCondition(types), condition]));
+      this.#matching(allOf([typed, ofTypes(types), condition]));
     }
     for (const { beginnings } of named) this.#add(this.#shortest(beginnings));
     if (isLongPath(query)) {
@@ -213,7 +210,7 @@ export class CandidateFinder {
     };
     for (const { words, types } of query.typed) {
       const typed = allOf(words.map((word) => wordCondition(meaningOf(word), ["name"])));
-      this.#matching(allOf([typed, typeCondition(types), condition]));
+      this.#matching(allOf([typed, ofTypes(types), condition]));
     }
     if (!isLongPath(query)) this.#inColumns(query.words.map(meaningOf), condition);
     this.#paths(query, meaningOf, condition);
@@ -222,7 +219,7 @@ export class CandidateFinder {
   /** Names by all their letters, whatever separates them; and names among other words. */
   #letters(query: WordsQuery): void {
     const { catalog } = this.#sources;
-    if (query.editsMax > 0) {
+    if (query.editsMax > 0 && !this.#isTooLate()) {
       const near = query.squeezed.map((text) =>
         catalog.near(text, { editsMax: query.editsMax, filter: this.#filter }),
       );
@@ -296,25 +293,26 @@ export class CandidateFinder {
       this.#matching(condition);
       return;
     }
-    this.#isComplete = false;
-    this.#add(this.#sources.catalog.shortest(this.#filter, SLOTS_MAX_COUNT));
+    const slots = this.#sources.catalog.shortest(this.#filter, SLOTS_MAX_COUNT);
+    if (slots.length === SLOTS_MAX_COUNT) this.#isComplete = false;
+    this.#add(slots);
   }
 
   /** Adds what fulfils an expression, and returns how many rows did. */
   #matching(expression: MatchExpression | undefined): number {
     if (expression === undefined || expression === NOTHING) return 0;
-    if (this.#done.has(expression)) return 0;
-    this.#done.add(expression);
-    const { catalog } = this.#sources;
-    const ids = this.#sources.match(expression, ROWS_MAX_COUNT);
-    if (ids.length === ROWS_MAX_COUNT) this.#isComplete = false;
-    const slots: number[] = [];
-    for (const id of ids) {
-      const slot = catalog.slotOf(id);
-      if (slot !== undefined && catalog.passes(slot, this.#filter)) slots.push(slot);
-    }
+    if (this.#done.has(expression.text) || this.#isTooLate()) return 0;
+    this.#done.add(expression.text);
+    const slots = this.#sources.catalog.match(expression, this.#filter, ROWS_MAX_COUNT);
+    if (slots.length === ROWS_MAX_COUNT) this.#isComplete = false;
     this.#add(this.#shortest(slots));
-    return ids.length;
+    return slots.length;
+  }
+
+  #isTooLate(): boolean {
+    if (!this.#isLate()) return false;
+    this.#isComplete = false;
+    return true;
   }
 
   #add(slots: readonly number[]): void {
@@ -337,12 +335,6 @@ export class CandidateFinder {
     for (const slot of slots) (byLength[catalog.nameLengthOf(slot)] ??= []).push(slot);
     return byLength.flat();
   }
-}
-
-/** Marks of the types that are meant, under whatever name. */
-export function typeCondition(types: readonly string[]): MatchExpression | undefined {
-  const marks = types.flatMap((type) => typeSpellings(type)).map(typeMark);
-  return anyWord([...new Set(marks)], undefined, ["kind"]);
 }
 
 function wordCondition(

@@ -1,22 +1,16 @@
 import type { Database, Statement } from "bun:sqlite";
-import type { EntityDocument } from "../../search/searcher.ts";
 import type { Mutation } from "../../indexing/mod.ts";
-import {
-  type CatalogDelta,
-  type CatalogEntity,
-  decodeDelta,
-  encodeDelta,
-  idHeadOf,
-} from "./catalog_delta.ts";
-import { mergeDeltas } from "./catalog_merge.ts";
-import { indexedWords, isVocabularyWord } from "./indexed_words.ts";
+import { SegmentBuilder } from "./segment_builder.ts";
+import { decodeSegment } from "./segment_layout.ts";
+import { mergeSegments } from "./segment_merge.ts";
+import { isVocabularyWord } from "./vocabulary_word.ts";
 
-/** So many deltas of one level become one of the next: a searcher reads few rows. */
-const DELTAS_PER_LEVEL_COUNT = 32;
-/** Above it a delta is large enough to stay. */
+/** So many segments of one level become one of the next: a searcher reads few rows. */
+const SEGMENTS_PER_LEVEL_COUNT = 32;
+/** Above it a segment is large enough to stay. */
 const LEVEL_MAX = 3;
-/** Changes of the catalog that are kept in memory until they are written. */
-const DELTA_MAX_COUNT = 5_000;
+/** Changes that are kept in memory until they are written as a segment. */
+const CHANGES_MAX_COUNT = 8_192;
 /** Words that are remembered. Those beyond are found, but their typos are not. */
 const VOCABULARY_MAX_COUNT = 500_000;
 
@@ -34,52 +28,52 @@ interface StoredEntity {
 export class GenerationWriter {
   readonly #database: Database;
   readonly #number: number;
-  readonly #find: Statement<StoredEntity, [bigint]>;
+  readonly #find: Statement<StoredEntity, [string]>;
   readonly #insert: Statement<unknown, [number, bigint, string, bigint, string]>;
-  readonly #insertWords: Statement<unknown, [number, string, string, string]>;
   readonly #remove: Statement<unknown, [number]>;
-  readonly #removeWords: Statement<unknown, [number]>;
   readonly #vocabulary = new Set<string>();
   #nextId: number;
   #removed: number[] = [];
-  #added: CatalogEntity[] = [];
-  #words: string[] = [];
+  #added = new SegmentBuilder();
 
   constructor(database: Database, number: number) {
     this.#database = database;
     this.#number = number;
+    // One query for thousands of keys costs a fraction of as many.
     this.#find = database.query(
-      `SELECT id, key, version, document FROM entity_${number} WHERE key_hash = ?`,
+      `SELECT id, key, version, document FROM entity_${number} WHERE key_hash IN (SELECT value FROM json_each(?))`,
     );
     this.#insert = database.query(
       `INSERT INTO entity_${number} (id, key_hash, key, version, document) VALUES (?, ?, ?, ?, ?)`,
     );
-    this.#insertWords = database.query(
-      `INSERT INTO words_${number} (rowid, name, rest, kind) VALUES (?, ?, ?, ?)`,
-    );
     this.#remove = database.query(`DELETE FROM entity_${number} WHERE id = ?`);
-    this.#removeWords = database.query(`DELETE FROM words_${number} WHERE rowid = ?`);
     const row = database
       .query<{ next_id: number }, [number]>("SELECT next_id FROM konn_generation WHERE number = ?")
       .get(number);
     this.#nextId = row?.next_id ?? 1;
-    const deltas = database.query<{ delta: Uint8Array }, []>(
-      `SELECT delta FROM catalog_${number} ORDER BY id`,
-    );
-    for (const { delta } of deltas.iterate()) {
-      for (const word of decodeDelta(delta).words) this.#vocabulary.add(word);
+    for (const word of storedWords(database, { number, after: 0 })) this.#vocabulary.add(word);
+  }
+
+  /**
+   * Makes what messages say so, each of another key, and counts what became of them. Their words are
+   * found once {@link finish} has been called.
+   */
+  apply(mutations: readonly Mutation[]): Record<Fate, number> {
+    const fates = { written: 0, deleted: 0, unchanged: 0, already_applied: 0 };
+    const hashes = mutations.map(({ key }) => hashOf(key));
+    const stored = this.#stored(hashes);
+    for (const [index, mutation] of mutations.entries()) {
+      fates[this.#apply(mutation, hashes[index] ?? 0n, stored.get(mutation.key))] += 1;
+      if (this.#added.count + this.#removed.length >= CHANGES_MAX_COUNT) this.finish();
     }
+    return fates;
   }
 
-  /** Makes what a message says so. Its words are found once {@link finish} has been called. */
-  apply(mutation: Mutation): Fate {
-    const fate = this.#apply(mutation);
-    if (this.#added.length + this.#removed.length >= DELTA_MAX_COUNT) this.finish();
-    return fate;
-  }
-
-  #apply({ key, version, document }: Mutation): Fate {
-    const stored = this.#stored(key);
+  #apply(
+    { key, version, document }: Mutation,
+    hash: bigint,
+    stored: StoredEntity | undefined,
+  ): Fate {
     if (stored && BigInt(stored.version) >= version) return "already_applied";
     if (!document) {
       if (stored) this.#take(stored.id);
@@ -88,98 +82,118 @@ export class GenerationWriter {
     const text = JSON.stringify(document);
     if (stored?.document === text) return "unchanged";
     if (stored) this.#take(stored.id);
-    this.#put(key, version, document, text);
+    // Ids only rise: rows are fastest written that way, and what is cached by an id stays true.
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.#insert.run(id, hash, key, version, text);
+    this.#added.add(id, document);
     return "written";
   }
 
   /** Writes what the transaction has changed in the catalog. To be called at its end. */
   finish(): void {
-    if (this.#added.length === 0 && this.#removed.length === 0) return;
-    const delta = { removed: this.#removed, added: this.#added, words: this.#words };
-    this.#writeDelta(delta);
+    const [added, removed] = [this.#added, this.#removed];
+    if (added.count === 0 && removed.length === 0) return;
+    this.#added = new SegmentBuilder();
+    this.#removed = [];
+    const words = this.#learn(added.words());
+    this.#writeSegment({
+      level: levelOf(added.count + removed.length),
+      words,
+      segment: added.encode(removed),
+    });
+    this.#mergeLevels();
     this.#database
       .query("UPDATE konn_generation SET next_id = ? WHERE number = ?")
       .run(this.#nextId, this.#number);
-    this.#removed = [];
-    this.#added = [];
-    this.#words = [];
   }
 
-  #stored(key: string): StoredEntity | undefined {
-    const rows = this.#find.all(hashOf(key));
-    return rows.find((row) => row.key === key);
+  #stored(hashes: readonly bigint[]): ReadonlyMap<string, StoredEntity> {
+    const rows = this.#find.all(`[${hashes.join()}]`);
+    return new Map(rows.map((row) => [row.key, row]));
   }
 
   #take(id: number): void {
     this.#remove.run(id);
-    this.#removeWords.run(id);
     this.#removed.push(id);
   }
 
-  /** Ids only rise: the full-text table is fastest that way, and what is cached by an id stays true. */
-  #put(key: string, version: bigint, document: EntityDocument, text: string): void {
-    const id = this.#nextId;
-    this.#nextId += 1;
-    const { name, rest, kind, squeezedNames } = indexedWords(document);
-    this.#insert.run(id, hashOf(key), key, version, text);
-    this.#insertWords.run(id, name, rest, kind);
-    this.#learn(name);
-    this.#learn(rest);
-    this.#added.push({
-      id,
-      type: document.type,
-      controlPlane: document.control_plane ?? "",
-      idHead: idHeadOf(document.id),
-      names: squeezedNames,
-    });
-  }
-
-  #learn(words: string): void {
-    for (const word of words.split(" ")) {
+  /** Those that belong into the vocabulary and are not in it yet. */
+  #learn(words: Iterable<string>): string[] {
+    const fresh: string[] = [];
+    for (const word of words) {
+      if (this.#vocabulary.size >= VOCABULARY_MAX_COUNT) break;
       if (this.#vocabulary.has(word) || !isVocabularyWord(word)) continue;
-      if (this.#vocabulary.size >= VOCABULARY_MAX_COUNT) return;
       this.#vocabulary.add(word);
-      this.#words.push(word);
+      fresh.push(word);
     }
+    return fresh;
   }
 
-  #writeDelta(delta: CatalogDelta): void {
-    const table = `catalog_${this.#number}`;
-    const size = delta.added.length + delta.removed.length;
-    const level = Math.min(
-      LEVEL_MAX,
-      Math.floor(Math.log(Math.max(1, size)) / Math.log(DELTAS_PER_LEVEL_COUNT)),
-    );
+  #writeSegment({ level, words, segment }: StoredSegment): void {
     this.#database
-      .query(`INSERT INTO ${table} (level, delta) VALUES (?, ?)`)
-      .run(level, encodeDelta(delta));
-    for (let full = level; full < LEVEL_MAX; full += 1) {
-      if (!this.#mergeLevel(full)) break;
+      .query(`INSERT INTO catalog_${this.#number} (level, words, segment) VALUES (?, ?, ?)`)
+      .run(level, words.join(" "), segment);
+  }
+
+  /** Makes one segment of those of a level, and of lower ones between, once they are many. */
+  #mergeLevels(): void {
+    for (let level = 0; level < LEVEL_MAX; level += 1) {
+      const rows = this.#trailing(level);
+      const [first, last] = [rows[0], rows.at(-1)];
+      if (rows.length < SEGMENTS_PER_LEVEL_COUNT || !first || !last) continue;
+      const segment = mergeSegments(rows.map((row) => decodeSegment(row.segment)));
+      this.#database
+        .query(`DELETE FROM catalog_${this.#number} WHERE id BETWEEN ? AND ?`)
+        .run(first.id, last.id);
+      const words = rows.flatMap((row) => (row.words === "" ? [] : [row.words]));
+      this.#writeSegment({ level: level + 1, words, segment });
     }
   }
 
-  /**
-   * Makes one delta of all of a level and those below it that stand between. It keeps the highest
-   * of their ids: a searcher that has seen some of them reads it as news, and finds nothing twice.
-   */
-  #mergeLevel(level: number): boolean {
+  /** The segments of a level and below it behind the last one that is above it. */
+  #trailing(level: number): readonly SegmentRow[] {
     const table = `catalog_${this.#number}`;
-    const rows = this.#database
-      .query<{ id: number; delta: Uint8Array }, [number]>(
-        `SELECT id, delta FROM ${table} WHERE level <= ? AND id > (SELECT coalesce(max(id), 0) FROM ${table} WHERE level > ?1) ORDER BY id`,
+    const behind = `level <= ?1 AND id > (SELECT coalesce(max(id), 0) FROM ${table} WHERE level > ?1)`;
+    const count = this.#database
+      .query<{ count: number }, [number]>(`SELECT count(*) AS count FROM ${table} WHERE ${behind}`)
+      .get(level)?.count;
+    if (count === undefined || count < SEGMENTS_PER_LEVEL_COUNT) return [];
+    return this.#database
+      .query<SegmentRow, [number]>(
+        `SELECT id, words, segment FROM ${table} WHERE ${behind} ORDER BY id`,
       )
       .all(level);
-    const last = rows.at(-1);
-    if (rows.length < DELTAS_PER_LEVEL_COUNT || !last) return false;
-    const merged = mergeDeltas(rows.map(({ delta }) => decodeDelta(delta)));
-    this.#database
-      .query(`DELETE FROM ${table} WHERE id BETWEEN ? AND ?`)
-      .run(rows[0]?.id ?? last.id, last.id);
-    this.#database
-      .query(`INSERT INTO ${table} (id, level, delta) VALUES (?, ?, ?)`)
-      .run(last.id, level + 1, merged);
-    return true;
   }
+}
+
+interface StoredSegment {
+  readonly level: number;
+  readonly words: readonly string[];
+  readonly segment: Uint8Array;
+}
+
+interface SegmentRow {
+  readonly id: number;
+  /** Words of the vocabulary that came with it, with spaces between. */
+  readonly words: string;
+  readonly segment: Uint8Array;
+}
+
+function levelOf(changesCount: number): number {
+  const level = Math.log(changesCount) / Math.log(SEGMENTS_PER_LEVEL_COUNT);
+  return Math.min(LEVEL_MAX, Math.floor(level));
+}
+
+/** Words of the vocabulary that came with segments behind this row. */
+export function* storedWords(
+  database: Database,
+  { number, after }: { readonly number: number; readonly after: number },
+): Generator<string> {
+  const rows = database.query<{ words: string }, [number]>(
+    `SELECT words FROM catalog_${number} WHERE id > ? AND words <> '' ORDER BY id`,
+  );
+  for (const { words } of rows.iterate(after)) yield* words.split(" ");
 }
 
 /** 63 bits of a hash of the key: SQLite's integers have a sign. */

@@ -6,10 +6,12 @@ import { KonnError, messageOf } from "../../base/errors.ts";
 /** "konn" in ASCII: what a file of konn's says of itself in its header. */
 const APPLICATION_ID = 0x6b6f6e6e;
 /** The format of the file. A newer one is refused. */
-const FILE_FORMAT = 1;
+const FILE_FORMAT = 2;
 /** How long a writer waits for another one. */
 const BUSY_TIMEOUT_MS = 5_000;
-const CACHE_KIB = 32_768;
+const WRITER_CACHE_KIB = 32_768;
+/** What a search reads is spread over the file: beyond the inner pages a cache saves little. */
+const READER_CACHE_KIB = 8_192;
 /** Pages of the log that are written before it is folded back into the file: some 64 MiB. */
 const WAL_PAGES = 16_384;
 
@@ -53,7 +55,7 @@ export function openForReading(path: string): Database | undefined {
     try {
       refuseForeign(database, { path, verb: "search" });
       database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-      database.run(`PRAGMA cache_size = -${CACHE_KIB}`);
+      database.run(`PRAGMA cache_size = -${READER_CACHE_KIB}`);
       database.run("PRAGMA query_only = 1");
       return database;
     } catch (error) {
@@ -112,7 +114,7 @@ export function createGeneration(
 
 /** Removes a generation and all that it holds. */
 export function dropGeneration(database: Database, number: number): void {
-  for (const table of ["entity", "words", "catalog", "lane"]) {
+  for (const table of ["entity", "catalog", "lane"]) {
     database.run(`DROP TABLE IF EXISTS ${table}_${number}`);
   }
   database.query("DELETE FROM konn_generation WHERE number = ?").run(number);
@@ -123,8 +125,8 @@ function generationTables(number: number): readonly string[] {
     // Found by a hash of the key: an index of the keys themselves would be as large as the data.
     `CREATE TABLE entity_${number} (id INTEGER PRIMARY KEY, key_hash INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL)`,
     `CREATE INDEX entity_${number}_key ON entity_${number} (key_hash)`,
-    `CREATE VIRTUAL TABLE words_${number} USING fts5 (name, rest, kind, content = '', contentless_delete = 1, detail = column, tokenize = 'ascii')`,
-    `CREATE TABLE catalog_${number} (id INTEGER PRIMARY KEY, level INTEGER NOT NULL, delta BLOB NOT NULL)`,
+    // What is read often stands before what is large. An id is never used again.
+    `CREATE TABLE catalog_${number} (id INTEGER PRIMARY KEY AUTOINCREMENT, level INTEGER NOT NULL, words TEXT NOT NULL, segment BLOB NOT NULL)`,
     `CREATE TABLE lane_${number} (lane TEXT PRIMARY KEY, position TEXT NOT NULL, next_sequence TEXT NOT NULL)`,
   ];
 }
@@ -135,7 +137,7 @@ function prepareForWriting(database: Database, path: string): void {
   if (!isNew) refuseForeign(database, { path, verb: "write to" });
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = FULL");
-  database.run(`PRAGMA cache_size = -${CACHE_KIB}`);
+  database.run(`PRAGMA cache_size = -${WRITER_CACHE_KIB}`);
   database.run(`PRAGMA wal_autocheckpoint = ${WAL_PAGES}`);
   if (!isNew) return;
   database

@@ -155,8 +155,7 @@ class SqliteSink implements Sink {
     refuseTruncate(batch, fold, this.#options.onTruncate ?? "halt");
     refuseUnorderedRows(batch, fold, lanesCount);
     this.#begin(opened);
-    const fates: Record<Fate, number> = { ...NOTHING };
-    for (const mutation of fold.mutations) fates[writer.apply(mutation)] += 1;
+    const fates = writer.apply(fold.mutations);
     releaseMemory(batch.sizeBytes * GARBAGE_FACTOR);
     return reportOf(fold, fates);
   }
@@ -239,8 +238,6 @@ class SqliteSink implements Sink {
 
 /** What taking a batch apart into words leaves to collect, for each of its bytes. */
 const GARBAGE_FACTOR = 2;
-
-const NOTHING = { written: 0, deleted: 0, unchanged: 0, already_applied: 0 } as const;
 
 function reportOf(fold: FoldResult, fates: Readonly<Record<Fate, number>>): WriteReport {
   const { written, deleted, unchanged, already_applied } = fates;

@@ -1,13 +1,14 @@
 import type { Database, Statement } from "bun:sqlite";
 import { SearchableEntity } from "../../search/searchable_entity.ts";
 import { Catalog } from "./catalog.ts";
-import { decodeDelta } from "./catalog_delta.ts";
+import { storedWords } from "./generation_writer.ts";
 import { slotFilter } from "./slot_filter.ts";
-import type { MatchExpression } from "./match_expression.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
-/** Entities that stay prepared: some 20 MiB. */
-const PREPARED_MAX_COUNT = 4_096;
+/** Entities that stay prepared, for the next letter of the same word: some 5 MiB. */
+const PREPARED_MAX_COUNT = 1_024;
+/** What preparing an entity and comparing it leaves to collect. */
+const GARBAGE_PER_ENTITY_BYTES = 6_144;
 /** Clusters whose names are looked up for the facet of control planes. */
 const CLUSTERS_MAX_COUNT = 2_000;
 
@@ -21,67 +22,73 @@ interface EntityRow {
 export class LoadedGeneration {
   readonly number: number;
   readonly catalog = new Catalog();
-  readonly vocabulary: Vocabulary;
+  readonly vocabulary = new Vocabulary();
+  readonly #database: Database;
   readonly #find: Statement<EntityRow, [string]>;
-  readonly #match: Statement<{ ids: string }, [string, number]>;
-  readonly #changes: Statement<{ id: number; delta: Uint8Array }, [number]>;
+  readonly #segments: Statement<{ id: number }, []>;
+  readonly #segment: Statement<{ segment: Uint8Array }, [number]>;
+  /** By id: what an id stands for never changes. */
   readonly #prepared = new Map<number, SearchableEntity>();
-  #lastChange = 0;
+  #lastSegment = 0;
+  #garbageBytes = 0;
   #clusterNames: ReadonlyMap<string, string> | undefined;
 
   constructor(database: Database, number: number) {
     this.number = number;
-    this.vocabulary = new Vocabulary(this.catalog.words);
+    this.#database = database;
     this.#find = database.query(
       `SELECT id, key, document FROM entity_${number} WHERE id IN (SELECT value FROM json_each(?))`,
     );
-    // One text for thousands of rows costs less than as many objects.
-    this.#match = database.query(
-      `SELECT json_group_array(rowid) AS ids FROM (SELECT rowid FROM words_${number} WHERE words_${number} MATCH ? LIMIT ?)`,
-    );
-    this.#changes = database.query(
-      `SELECT id, delta FROM catalog_${number} WHERE id > ? ORDER BY id`,
-    );
+    this.#segments = database.query(`SELECT id FROM catalog_${number} ORDER BY id`);
+    this.#segment = database.query(`SELECT segment FROM catalog_${number} WHERE id = ?`);
   }
 
   /** Takes up what has been committed since the last time. */
   refresh(): void {
-    for (const { id, delta } of this.#changes.iterate(this.#lastChange)) {
-      this.catalog.apply(decodeDelta(delta));
-      this.#lastChange = id;
-      this.#clusterNames = undefined;
-    }
-    this.vocabulary.refresh();
+    const ids = this.#segments.all().map(({ id }) => id);
+    const hasChanged = this.catalog.refresh(ids, (id) => this.#read(id));
+    if (!hasChanged) return;
+    this.#clusterNames = undefined;
+    const after = this.#lastSegment;
+    this.vocabulary.add(storedWords(this.#database, { number: this.number, after }));
+    this.#lastSegment = ids.at(-1) ?? after;
   }
 
-  /** The ids of entities that fulfil an expression, at most so many. */
-  match(expression: MatchExpression, limit: number): readonly number[] {
-    const ids: number[] = JSON.parse(this.#match.get(expression, limit)?.ids ?? "[]");
-    return ids;
+  #read(id: number): Uint8Array {
+    const row = this.#segment.get(id);
+    if (row) return row.segment;
+    throw new Error(`Cannot read part ${id} of the catalog: it is gone`);
   }
 
-  /** Entities by slot, prepared for comparison. What a slot stands for never changes. */
+  /** Entities by slot, prepared for comparison. */
   entities(slots: readonly number[]): ReadonlyMap<number, SearchableEntity> {
     const found = new Map<number, SearchableEntity>();
-    const missing: number[] = [];
+    const missing = new Map<number, number>();
     for (const slot of slots) {
-      const known = this.#prepared.get(slot);
+      const id = this.catalog.idOf(slot);
+      const known = this.#prepared.get(id);
       if (known) found.set(slot, known);
-      else missing.push(this.catalog.idOf(slot));
+      else missing.set(id, slot);
     }
-    if (missing.length === 0) return found;
-    for (const { id, key, document } of this.#find.all(JSON.stringify(missing))) {
-      const slot = this.catalog.slotOf(id);
-      if (slot === undefined) continue;
+    if (missing.size === 0) return found;
+    for (const { id, key, document } of this.#find.all(JSON.stringify([...missing.keys()]))) {
       const entity = new SearchableEntity(key, JSON.parse(document));
-      found.set(slot, entity);
-      this.#prepared.set(slot, entity);
+      found.set(missing.get(id) ?? 0, entity);
+      this.#prepared.set(id, entity);
     }
-    for (const slot of this.#prepared.keys()) {
+    this.#garbageBytes += missing.size * GARBAGE_PER_ENTITY_BYTES;
+    for (const id of this.#prepared.keys()) {
       if (this.#prepared.size <= PREPARED_MAX_COUNT) break;
-      this.#prepared.delete(slot);
+      this.#prepared.delete(id);
     }
     return found;
+  }
+
+  /** What searches have left to collect since this was asked last, in bytes. */
+  takeGarbage(): number {
+    const bytes = this.#garbageBytes;
+    this.#garbageBytes = 0;
+    return bytes;
   }
 
   /** Names of control planes by their ids, as far as the index holds them. */

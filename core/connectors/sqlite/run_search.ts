@@ -6,21 +6,36 @@ import type { SearchRequest, SearchResult } from "../../search/searcher.ts";
 import { CandidateFinder, type Effort } from "./candidates.ts";
 import { countAll, countMatching } from "./facets.ts";
 import type { LoadedGeneration } from "./loaded_generation.ts";
-import { type Filters, filterCondition, hasValues, slotFilter } from "./slot_filter.ts";
+import { type Filters, hasValues, slotFilter } from "./slot_filter.ts";
 
 /** Entities of one search that are compared with the query, beyond those of the pages before. */
 const SCORED_MAX_COUNT = 300;
 
+/** Half of the time after which a server gives up. */
+const SEARCH_MAX_MS = 1_000;
+
 const EFFORTS: readonly Effort[] = ["strict", "fuzzy", "letters", "inside"];
 
-/** Searches what is loaded. */
-export function runSearch(loaded: LoadedGeneration, request: SearchRequest): SearchResult {
+/**
+ * Searches what is loaded. Nothing can interrupt it from outside, so it looks at the clock itself:
+ * once `isLate` says so it answers with what it has found, and says that there may be more.
+ */
+export function runSearch(
+  loaded: LoadedGeneration,
+  request: SearchRequest,
+  isLate: () => boolean = lateAfter(SEARCH_MAX_MS),
+): SearchResult {
   const offset = pageOffset(request);
   const wantedCount = offset + request.size + 1;
   const { expression } = request.query;
   return isEverything(expression)
     ? everything(loaded, request, { offset, wantedCount })
-    : matching(loaded, request, { offset, wantedCount });
+    : matching(loaded, request, { offset, wantedCount, isLate });
+}
+
+function lateAfter(maxMs: number): () => boolean {
+  const endMs = performance.now() + maxMs;
+  return () => performance.now() > endMs;
 }
 
 interface Window {
@@ -52,22 +67,24 @@ function everything(
 function matching(
   loaded: LoadedGeneration,
   request: SearchRequest,
-  { offset, wantedCount }: Window,
+  { offset, wantedCount, isLate }: Window & { readonly isLate: () => boolean },
 ): SearchResult {
   const { expression } = request.query;
   const scorer = expressionScorer(expression);
   const scores = new Map<number, Scored | undefined>();
-  const ranker = finderOf(loaded, request);
+  const ranker = finderOf(loaded, request, isLate);
   const isNarrowed = hasValues(request.types) || hasValues(request.controlPlanes);
-  const counter = isNarrowed ? finderOf(loaded, { fence: request.fence }) : ranker;
+  const counter = isNarrowed ? finderOf(loaded, { fence: request.fence }, isLate) : ranker;
   let hits: Scored[] = [];
+  let isCut = false;
   for (const effort of effortsFor(expression)) {
     ranker.find(expression, effort);
     if (isNarrowed) counter.find(expression, effort);
     const maxCount = SCORED_MAX_COUNT + wantedCount;
     score(loaded, { slots: ranker.found(), scorer, scores, maxCount });
     hits = hitsOf(scores);
-    if (hits.length >= wantedCount || hits[0]?.ranking.tier === "exact_id") break;
+    isCut = isLate();
+    if (isCut || hits.length >= wantedCount || hits[0]?.ranking.tier === "exact_id") break;
   }
   let uncomparedCount = 0;
   function* counted(): Generator<number> {
@@ -82,17 +99,18 @@ function matching(
   const isCertain = expression?.kind === "words" || uncomparedCount === 0;
   return {
     hits: searchHits(hits.slice(offset, offset + request.size), request),
-    total: { count: total, isExact: counter.isComplete && isCertain },
+    total: { count: total, isExact: counter.isComplete && isCertain && !isCut },
     facets,
     next: nextCursor(request, { offset, foundCount: hits.length }),
   };
 }
 
-function finderOf(loaded: LoadedGeneration, filters: Filters): CandidateFinder {
-  return new CandidateFinder(loaded, {
-    filter: slotFilter(loaded.catalog, filters),
-    condition: filterCondition(filters),
-  });
+function finderOf(
+  loaded: LoadedGeneration,
+  filters: Filters,
+  isLate: () => boolean,
+): CandidateFinder {
+  return new CandidateFinder(loaded, slotFilter(loaded.catalog, filters), isLate);
 }
 
 /** Without plain words there is nothing to be fuzzy about. */

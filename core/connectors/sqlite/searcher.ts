@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { resolve } from "node:path";
 import { KonnError } from "../../base/errors.ts";
+import { releaseMemory } from "../../base/release_memory.ts";
 import { indexedEntity } from "../../search/ranked_hits.ts";
 import {
   type FacetCount,
@@ -94,7 +95,12 @@ class SqliteSearcher implements Searcher {
       signal?.throwIfAborted();
       return guarded(this.#path, "search", () => {
         const database = this.#open();
-        return database.transaction(() => action(this.#refresh(database), database)).deferred();
+        const result = database
+          .transaction(() => action(this.#refresh(database), database))
+          .deferred();
+        // Once it is answered: whoever waits for this search does not wait for that as well.
+        setTimeout(releaseMemory, 0, this.#loaded?.takeGarbage() ?? 0);
+        return result;
       });
     });
   }

@@ -1,9 +1,6 @@
 import type { SearchRequest } from "../../search/searcher.ts";
 import { isSameType } from "../../search/type_names.ts";
-import { typeCondition } from "./candidates.ts";
 import type { Catalog, SlotFilter } from "./catalog.ts";
-import { controlPlaneMark } from "./indexed_words.ts";
-import { allOf, anyWord, type MatchExpression } from "./match_expression.ts";
 
 /** What a request says about which entities count. */
 export type Filters = Partial<Pick<SearchRequest, "types" | "controlPlanes" | "fence">>;
@@ -20,19 +17,6 @@ export function slotFilter(
     types: marksOf(typeNames.names, types, isSameType),
     controlPlanes: both ?? chosen ?? fenced,
   };
-}
-
-/** Filters as the full-text table takes them. */
-export function filterCondition({
-  types,
-  controlPlanes,
-  fence,
-}: Filters): MatchExpression | undefined {
-  return allOf([
-    hasValues(types) ? typeCondition(types) : undefined,
-    planeCondition(controlPlanes),
-    planeCondition(fence),
-  ]);
 }
 
 /** Whether a filter filters anything. */
@@ -52,8 +36,4 @@ function marksOf(
 
 function isSame(a: string, b: string): boolean {
   return a === b;
-}
-
-function planeCondition(planes: readonly string[] | undefined): MatchExpression | undefined {
-  return hasValues(planes) ? anyWord(planes.map(controlPlaneMark), undefined, ["kind"]) : undefined;
 }

@@ -1,14 +1,14 @@
 import { editDistance, prefixDistance } from "../../search/edit_distance.ts";
 import { synonymsOf } from "../../search/synonyms.ts";
 import type { QueryWord } from "../../search/words_query.ts";
-import { isVocabularyWord } from "./indexed_words.ts";
+import { isVocabularyWord } from "./vocabulary_word.ts";
 import { hasMoreBits, maskOfWord } from "./letter_mask.ts";
 
 /** Words that one typed word may stand for: more would be of all entities. */
 const WORDS_MAX_COUNT = 40;
 const PREFIX_TYPO_MIN_LENGTH = 4;
 
-/** What a typed word may stand for, for the full-text table. */
+/** What a typed word may stand for, as words of entities. */
 export interface Meanings {
   readonly words: readonly string[];
   /** Also whatever begins so: a number or a random word, which the vocabulary does not hold. */
@@ -17,22 +17,18 @@ export interface Meanings {
 
 /** The words that entities hold, by which a typo and a beginning find what was meant. */
 export class Vocabulary {
-  readonly #words: readonly string[];
-  #takenCount = 0;
+  readonly #words: string[] = [];
   /** By first letter, the shortest first. */
   readonly #byLetter = new Map<string, string[]>();
   readonly #masks: number[] = [];
   readonly #known = new Set<string>();
 
-  constructor(words: readonly string[]) {
-    this.#words = words;
-  }
-
-  /** Takes up words that have been added to the list. */
-  refresh(): void {
+  /** Takes up words. Those that it knows change nothing. */
+  add(words: Iterable<string>): void {
     const touched = new Set<string[]>();
-    for (; this.#takenCount < this.#words.length; this.#takenCount += 1) {
-      const word = this.#words[this.#takenCount] ?? "";
+    for (const word of words) {
+      if (this.#known.has(word)) continue;
+      this.#words.push(word);
       this.#masks.push(maskOfWord(word));
       this.#known.add(word);
       const letter = word.charAt(0);
@@ -69,7 +65,7 @@ export class Vocabulary {
     if (editsMax === 0) return strict;
     const near: string[][] = [[], [], []];
     const mask = maskOfWord(text);
-    for (let index = 0; index < this.#takenCount; index += 1) {
+    for (let index = 0; index < this.#words.length; index += 1) {
       const word = this.#words[index] ?? "";
       if (word.length < text.length - editsMax) continue;
       if (hasMoreBits(mask & ~(this.#masks[index] ?? 0), editsMax)) continue;
@@ -84,7 +80,7 @@ export class Vocabulary {
   /** Words that hold these letters anywhere. */
   holding(text: string): readonly string[] {
     const found: string[] = [];
-    for (let index = 0; index < this.#takenCount && found.length < WORDS_MAX_COUNT; index += 1) {
+    for (let index = 0; index < this.#words.length && found.length < WORDS_MAX_COUNT; index += 1) {
       const word = this.#words[index] ?? "";
       if (word.includes(text)) found.push(word);
     }
