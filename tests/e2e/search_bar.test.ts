@@ -3,53 +3,13 @@ import { appendFileSync, chmodSync, copyFileSync, writeFileSync } from "node:fs"
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { eventLine } from "../serve/sample_index.ts";
 import { konn, resultOf, SAMPLE, spawnKonn } from "./konn.ts";
+import { serving } from "./serving.ts";
 
 /** How long the sample may take from the command to the first answer. */
 const SAMPLE_MAX_MS = 2_000;
 /** How long a change may take from the file to the search. */
 const VISIBLE_MAX_MS = 2_000;
-const ADDRESS = /http:\/\/[\w.:-]+\//;
 const KEY = "c/cp/o/service/5e5e5e5e-0000-4000-8000-00000000000";
-
-/** A konn that serves. Disposing kills it where a test has not ended it. */
-interface Serving extends AsyncDisposable {
-  readonly url: string;
-  /** What it said until then. */
-  readonly text: string;
-  /** Interrupts it and waits for its end. */
-  stop(): Promise<{ exitCode: number; stdout: string; stderr: string }>;
-}
-
-/** Starts konn and waits for the address that it serves at. */
-async function serving(args: readonly string[], cwd: string): Promise<Serving> {
-  const child = spawnKonn(args, { cwd });
-  await child.stdin.end();
-  const decoder = new TextDecoder();
-  const isServing = Promise.withResolvers<void>();
-  let text = "";
-  const ended = (async () => {
-    for await (const bytes of child.stderr) {
-      text += decoder.decode(bytes, { stream: true });
-      if (ADDRESS.test(text)) isServing.resolve();
-    }
-    isServing.reject(new Error(`konn ended without serving: ${text}`));
-    return text;
-  })();
-  await isServing.promise;
-  return {
-    url: ADDRESS.exec(text)?.[0] ?? "",
-    text,
-    stop: async () => {
-      child.kill("SIGINT");
-      const [stdout, stderr] = await Promise.all([child.stdout.text(), ended]);
-      return { exitCode: await child.exited, stdout, stderr };
-    },
-    [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
-      await child.exited;
-    },
-  };
-}
 
 async function search(url: string, query: string): Promise<any> {
   const parameters = new URLSearchParams({ q: query });
