@@ -33,6 +33,7 @@ const BLOCK_SEARCHES_COUNT = 100;
 /** OpenSearch looks at its processor time once a second. */
 const CPU_DELAY_MS = 1_100;
 const PAGE_SIZE = 10;
+const TEXTS = ["name", "hosts", "paths", "tags", "labels", "description"];
 
 const { corpus, queries } = await readJudged({
   corpus: new URL("corpus.jsonl.zst", FIXTURES),
@@ -96,8 +97,6 @@ async function measure(): Promise<void> {
     );
   }
 }
-
-const TEXTS = ["name", "hosts", "paths", "tags", "labels", "description"];
 
 async function ask(query: object): Promise<void> {
   const response = await fetch(`${url}/${index}/_search`, {

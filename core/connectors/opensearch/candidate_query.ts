@@ -150,7 +150,8 @@ function strictClause(query: WordsQuery): Clause {
     worth(POINTS.prefix, beginsWith("hosts.keyword", folded)),
     above(POINTS.words, allOf(words.map(inName))),
     ...pathClauses(query),
-    ...anywhere(query, strictAnywhere),
+    // What a single word finds in names is found above.
+    ...anywhere(query, words.length > 1 ? strictAnywhere : strictInRest),
   ]);
 }
 
@@ -234,9 +235,12 @@ function inName(word: QueryWord): Clause {
 }
 
 function strictAnywhere(word: QueryWord): Clause {
+  return anyOf([inName(word), strictInRest(word)]);
+}
+
+function strictInRest(word: QueryWord): Clause {
   const spellings = spellingsOf(word);
   return anyOf([
-    inName(word),
     worth(4, terms("search.rest", spellings.flatMap(synonymsOf))),
     ...spellings.map((spelling) => worth(3, beginsWith("search.rest", spelling))),
   ]);
