@@ -64,9 +64,13 @@ export async function outputsOf(
     .map((output) => output.split("\n").slice(0, -1));
 }
 
+/** What a run logs that takes longer than ten seconds, or waits for a service. */
+const LOGGED_MEANWHILE = /^ℹ (?:[\d,]+ events? {2}|Waiting: )/;
+
 /** Output without what differs from run to run: times, rates, how batches fell. */
 export function withoutChance(output: readonly string[]): readonly string[] {
-  return output.map((line) =>
+  const said = output.filter((line) => !LOGGED_MEANWHILE.test(line));
+  return said.map((line) =>
     line
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
       .replaceAll(/-\d{17}-[0-9a-f]{4}\b/g, "-STAMP")
