@@ -79,7 +79,14 @@ const FAR_MAX_LENGTH = 13;
 /** What finds the entities that an expression may match, those that match best first. */
 export function candidateQuery(expression: Expression | undefined, effort: Effort): Clause {
   if (expression?.kind !== "words") return wholeQuery(expression, effort);
-  return CLAUSES[effort](wordsQuery(expression.text));
+  return CLAUSES[effort](distinctWords(expression.text));
+}
+
+/** A word that is repeated finds nothing else the second time, and costs as much. */
+function distinctWords(text: string): WordsQuery {
+  const query = wordsQuery(text);
+  const texts = query.words.map((word) => word.text);
+  return { ...query, words: query.words.filter((word, at) => texts.indexOf(word.text) === at) };
 }
 
 const CLAUSES = { strict: strictClause, loose: looseClause, far: farClause } as const;
@@ -104,7 +111,7 @@ function wholeQuery(expression: Expression | undefined, effort: Effort): Clause 
   if (expression.kind === "term") return termClause(expression);
   if (expression.kind === "not") return notClause(expression.part);
   if (expression.kind === "words") {
-    const query = wordsQuery(expression.text);
+    const query = distinctWords(expression.text);
     const strict = strictClause(query);
     return effort === "strict" ? strict : anyOf([strict, looseClause(query), farClause(query)]);
   }
@@ -310,7 +317,7 @@ function pathTypoClauses(query: WordsQuery): readonly Clause[] {
 
 function segmentClauses({ path }: WordsQuery, clauseOf: WordClause): readonly Clause[] {
   const segments = path?.path.segments.filter((segment) => !segment.includes(PARAMETER)) ?? [];
-  return segments
+  return [...new Set(segments)]
     .slice(0, PATH_SEGMENTS_MAX_COUNT)
     .map((segment) => allOf(wordsQuery(segment).words.map(clauseOf)));
 }
