@@ -12,7 +12,8 @@ const ALL_LETTERS = "1000000000";
 /** What one index and its dead letters are, after the chaos. */
 export interface Outcome {
   readonly verifyExitCode: number;
-  readonly verify: unknown;
+  /** What `konn verify` said where it found a difference. */
+  readonly verify: string | undefined;
   /** The index against the table that its writer remembers, by plain HTTP. */
   readonly missing: number;
   readonly stale: number;
@@ -63,7 +64,7 @@ export async function checkSync(
   for (const place of places) if (!refused.has(place)) note("lettersExtra", place);
   return {
     verifyExitCode: verified.exitCode,
-    verify: JSON.parse(verified.stdout || "null") ?? verified.stderr,
+    verify: verified.exitCode === 0 ? undefined : verified.stdout || verified.stderr,
     ...counts,
     refused: refused.size,
     lettersTwice: letters.length - places.size,
