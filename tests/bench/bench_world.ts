@@ -6,7 +6,7 @@ import { KONN, uniqueName } from "../e2e/konn.ts";
 import type { Figures } from "./benchmark.ts";
 import { measuredRun, type MeasuredRun, type RunOptions } from "./measured_run.ts";
 import type { BenchServices } from "./services.ts";
-import { KEY_END, streamFile, type StreamFile } from "./stream_file.ts";
+import { KEY_END, keyedFile, streamFile, type StreamFile } from "./stream_file.ts";
 import type { StreamKind } from "./sample_stream.ts";
 
 const SEED = 1;
@@ -84,7 +84,7 @@ export function figuresOf(run: MeasuredRun): Omit<Figures, "events" | "documents
 export function kcatProduce({ services }: BenchWorld, topic: string, file: StreamFile): string[] {
   const once = ["-X", "enable.idempotence=true", "-X", "acks=all"];
   const where = ["-b", services.brokers, "-t", topic];
-  return ["kcat", "-P", ...where, ...once, "-K", KEY_END, "-l", file.keyedPath];
+  return ["kcat", "-P", ...where, ...once, "-K", KEY_END, "-l", keyedFile(file)];
 }
 
 /** Fills a topic, without anything in it that is not an event. */

@@ -24,6 +24,7 @@ import { loadAverage } from "./process_stats.ts";
 import { replayBenchmark } from "./replay_benchmark.ts";
 import { tableOf } from "./report.ts";
 import type { StreamKind } from "./sample_stream.ts";
+import { withSearchBenchmark } from "./search_benchmark.ts";
 import { benchServices } from "./services.ts";
 import { startBenchmark } from "./start_benchmark.ts";
 import { syncBenchmark } from "./sync_benchmark.ts";
@@ -66,6 +67,10 @@ for (const kind of ["mixed", "unique", "churn"] as const) {
   });
 }
 if (isWanted("try")) await run(embeddedBenchmark(world, documentsCount));
+if (isWanted("search")) {
+  const counts = { entitiesCount: eventsCount, searchesCount: values.quick ? 200 : 1_000 };
+  await withSearchBenchmark(world, counts, run);
+}
 
 const machine = { processors: cpus().length, model: cpus()[0]?.model, kcat: hasKcat() };
 const load = { before: loadBefore, after: loadAverage() };

@@ -14,61 +14,62 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SAMPLE } from "../e2e/konn.ts";
-import { sampleStream, type StreamOptions } from "./sample_stream.ts";
+import { sampleStream, type StreamEvent, type StreamOptions } from "./sample_stream.ts";
 
 /** Behind a key in a file of keyed lines. JSON escapes it, so that no line holds another one. */
 export const KEY_END = "\t";
 
 const WRITE_BYTES = 4 * 1024 * 1024;
 
-export interface StreamFile {
-  readonly eventsCount: number;
+export interface StreamFile extends StreamOptions {
   /** The size of the lines with their newlines. */
   readonly bytes: number;
   /** How many entities are left when every event has taken effect. */
   readonly liveCount: number;
   /** JSON lines. */
   readonly path: string;
-  /** The same lines behind their keys and `KEY_END`, as kcat takes them. */
-  readonly keyedPath: string;
 }
 
-/** Finds the files of a stream, or writes them. */
+/** Finds the file of a stream, or writes it. */
 export function streamFile(options: StreamOptions): StreamFile {
   const folder = join(tmpdir(), "konn-bench");
   mkdirSync(folder, { recursive: true });
   const name = `${options.kind}-${options.eventsCount}-${fingerprint(options.seed)}`;
   const path = join(folder, `${name}.jsonl`);
-  const keyedPath = join(folder, `${name}.keyed`);
   const facts = join(folder, `${name}.json`);
-  // The facts are written last: with them, the files are whole.
-  if (!existsSync(facts)) {
-    const written = writeStream(options, { path: `${path}.part`, keyedPath: `${keyedPath}.part` });
-    renameSync(`${path}.part`, path);
-    renameSync(`${keyedPath}.part`, keyedPath);
-    writeFileSync(facts, JSON.stringify(written));
-  }
-  const { bytes, liveCount }: ReturnType<typeof writeStream> = JSON.parse(
+  // They are written last: with them, the file is whole.
+  if (!existsSync(facts)) writeFileSync(facts, JSON.stringify(writeLines(options, path)));
+  const { bytes, liveCount }: ReturnType<typeof writeLines> = JSON.parse(
     readFileSync(facts, "utf8"),
   );
-  return { eventsCount: options.eventsCount, bytes, liveCount, path, keyedPath };
+  return { ...options, bytes, liveCount, path };
 }
 
-function writeStream(
-  options: StreamOptions,
-  { path, keyedPath }: { path: string; keyedPath: string },
-): { bytes: number; liveCount: number } {
-  const sample = readFileSync(SAMPLE, "utf8").split("\n").filter(Boolean);
+/** Finds or writes the same lines behind their keys and `KEY_END`, as kcat takes them. */
+export function keyedFile({ path, ...options }: StreamFile): string {
+  const keyedPath = path.replace(/\.jsonl$/, ".keyed");
+  if (existsSync(keyedPath)) return keyedPath;
+  {
+    using keyed = new BlockFile(`${keyedPath}.part`);
+    for (const { key, line } of eventsOf(options)) keyed.append(`${key}${KEY_END}${line}\n`);
+  }
+  renameSync(`${keyedPath}.part`, keyedPath);
+  return keyedPath;
+}
+
+function writeLines(options: StreamOptions, path: string): { bytes: number; liveCount: number } {
   using lines = new BlockFile(path);
-  using keyed = new BlockFile(keyedPath);
   const live = new Set<string>();
-  for (const { key, line } of sampleStream(sample, options)) {
+  for (const { key, line } of eventsOf(options)) {
     lines.append(`${line}\n`);
-    keyed.append(`${key}${KEY_END}${line}\n`);
     if (line.startsWith('{"before": null')) live.add(key);
     else live.delete(key);
   }
   return { bytes: lines.flush(), liveCount: live.size };
+}
+
+function eventsOf(options: StreamOptions): Generator<StreamEvent> {
+  return sampleStream(readFileSync(SAMPLE, "utf8").split("\n").filter(Boolean), options);
 }
 
 /** A file that is written in large blocks. */
