@@ -72,6 +72,16 @@ export interface BenchmarkResult {
   readonly goals: readonly GoalResult[];
 }
 
+/** All of one run, as it is written to a file. */
+export interface BenchReport {
+  readonly startedAt: string;
+  readonly machine: { readonly processors: number; readonly model: string | undefined };
+  /** How many processes waited for a processor, on average over a minute. */
+  readonly load: { readonly before: number; readonly after: number };
+  readonly rounds: number;
+  readonly benchmarks: readonly BenchmarkResult[];
+}
+
 /**
  * Runs all contenders in turn, round by round, in an order that changes: what disturbs a machine for
  * a while disturbs them all.

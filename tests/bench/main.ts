@@ -14,11 +14,12 @@ import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import {
   type Benchmark,
   type BenchmarkResult,
+  type BenchReport,
   eventsPerSecond,
   type Figures,
   runBenchmark,
 } from "./benchmark.ts";
-import { type BenchWorld, hasKcat, produce, stream, withTopic } from "./bench_world.ts";
+import { type BenchWorld, produce, stream, withTopic } from "./bench_world.ts";
 import { embeddedBenchmark } from "./embedded_benchmark.ts";
 import { loadAverage } from "./process_stats.ts";
 import { replayBenchmark } from "./replay_benchmark.ts";
@@ -72,9 +73,9 @@ if (isWanted("search")) {
   await withSearchBenchmark(world, counts, run);
 }
 
-const machine = { processors: cpus().length, model: cpus()[0]?.model, kcat: hasKcat() };
+const machine = { processors: cpus().length, model: cpus()[0]?.model };
 const load = { before: loadBefore, after: loadAverage() };
-const report = { startedAt, machine, load, rounds, benchmarks: results };
+const report: BenchReport = { startedAt, machine, load, rounds, benchmarks: results };
 writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 console.log(`\nAll figures: ${values.json}`);
 

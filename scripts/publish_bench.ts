@@ -1,15 +1,19 @@
 #!/usr/bin/env bun
 /**
- * Draws docs/images/bench.svg from the figures of a benchmark: events a second of konn and of what
- * was measured beside it, each as a part of the fastest in its group.
+ * Puts the figures of a benchmark into the documentation: docs/images/bench.svg (events a second of
+ * konn and of what was measured beside it, each as a part of the fastest in its group) and the tables
+ * of docs/benchmarks.md.
  *
- *   bun scripts/bench_chart.ts [dist/bench.json]
+ *   bun scripts/publish_bench.ts [dist/bench.json] [dist/soak.json]
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BenchmarkResult } from "../tests/bench/benchmark.ts";
+import type { BenchmarkResult, BenchReport } from "../tests/bench/benchmark.ts";
+import { tableOf } from "../tests/bench/report.ts";
 
-const OUTPUT = join(import.meta.dir, "..", "docs", "images", "bench.svg");
+const DOCS = join(import.meta.dir, "..", "docs");
+const PICTURE = join(DOCS, "images", "bench.svg");
+const PAGE = join(DOCS, "benchmarks.md");
 const WIDTH = 760;
 const MARGIN = 20;
 const BAR_LEFT = 170;
@@ -39,10 +43,52 @@ interface Bar {
   readonly unit: string;
 }
 
-const [file = "dist/bench.json"] = process.argv.slice(2);
-const { benchmarks }: { benchmarks: readonly BenchmarkResult[] } = await Bun.file(file).json();
-writeFileSync(OUTPUT, chartOf(benchmarks));
-console.log(OUTPUT);
+interface Soak {
+  readonly eventsCount: number;
+  readonly runs: readonly { readonly name: string; peakMiB: number; tenthsMiB: number[] }[];
+}
+
+const [benchFile = "dist/bench.json", soakFile = "dist/soak.json"] = process.argv.slice(2);
+const report: BenchReport = await Bun.file(benchFile).json();
+const soak: Soak | undefined = existsSync(soakFile) ? await Bun.file(soakFile).json() : undefined;
+writeFileSync(PICTURE, chartOf(report.benchmarks));
+const page = readFileSync(PAGE, "utf8");
+writeFileSync(
+  PAGE,
+  withFigures(withFigures(page, "bench", tables(report)), "soak", soakTable(soak)),
+);
+
+/** Replaces what stands between the marks of a name. Without figures it stays as it is. */
+function withFigures(text: string, name: string, figures: string | undefined): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from === -1 || to === -1) throw new Error(`${PAGE} has no place for ${name}`);
+  if (figures === undefined) return text;
+  const block = `${begin}\n\n\`\`\`text\n${figures}\n\`\`\`\n\n`;
+  return `${text.slice(0, from)}${block}${text.slice(to)}`;
+}
+
+function tables({ startedAt, machine, load, rounds, benchmarks }: BenchReport): string {
+  const { processors, model = "unknown" } = machine;
+  const head = [
+    `${startedAt.slice(0, 10)}, ${processors} processors (${model}), medians of ${rounds}`,
+    `load average before ${load.before.toFixed(1)}, after ${load.after.toFixed(1)}`,
+  ];
+  return [...head, ...benchmarks.map(tableOf)].join("\n");
+}
+
+function soakTable(soaked: Soak | undefined): string | undefined {
+  if (soaked === undefined) return undefined;
+  const rows = soaked.runs.map(({ name, peakMiB, tenthsMiB }) =>
+    [name.padEnd(8), ...[...tenthsMiB, peakMiB].map((mib) => String(mib).padStart(6))].join(""),
+  );
+  const head = `MiB     ${tenthsMiB().join("")}  peak`;
+  return [`${soaked.eventsCount.toLocaleString("en")} events`, head, ...rows].join("\n");
+}
+
+function tenthsMiB(): readonly string[] {
+  return Array.from({ length: 10 }, (_, at) => `${(at + 1) * 10} %`.padStart(6));
+}
 
 function chartOf(results: readonly BenchmarkResult[]): string {
   const parts: string[] = [];
