@@ -1,3 +1,4 @@
+import { releaseMemory } from "../../base/release_memory.ts";
 import { backoffDelayMs, sleep } from "../../base/backoff.ts";
 import type { KonnError } from "../../base/errors.ts";
 import type { BuildCount } from "./build_count.ts";
@@ -176,6 +177,8 @@ export class BulkSlot {
       (error: unknown) => retryAll(error, documents.length),
     );
     const seconds = (performance.now() - startedMs) / 1_000;
+    // The body and the lines that it was made of.
+    releaseMemory(body.length * 2);
     observer.wrote?.({ documentsCount: documents.length, bytes: body.length, seconds });
     ended.throwIfAborted();
     return await this.#unlessFatal(fates);
