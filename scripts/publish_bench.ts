@@ -82,11 +82,11 @@ function soakTable(soaked: Soak | undefined): string | undefined {
   const rows = soaked.runs.map(({ name, peakMiB, tenthsMiB }) =>
     [name.padEnd(8), ...[...tenthsMiB, peakMiB].map((mib) => String(mib).padStart(6))].join(""),
   );
-  const head = `MiB     ${tenthsMiB().join("")}  peak`;
+  const head = `MiB     ${tenthTitles().join("")}  peak`;
   return [`${soaked.eventsCount.toLocaleString("en")} events`, head, ...rows].join("\n");
 }
 
-function tenthsMiB(): readonly string[] {
+function tenthTitles(): readonly string[] {
   return Array.from({ length: 10 }, (_, at) => `${(at + 1) * 10} %`.padStart(6));
 }
 
