@@ -8,7 +8,7 @@ import { Vocabulary } from "./vocabulary.ts";
 /** Entities that stay prepared, for the next letter of the same word: some 5 MiB. */
 const PREPARED_MAX_COUNT = 1_024;
 /** What preparing an entity and comparing it leaves to collect. */
-const GARBAGE_PER_ENTITY_BYTES = 6_144;
+const GARBAGE_PER_ENTITY_BYTES = 8_192;
 /** Clusters whose names are looked up for the facet of control planes. */
 const CLUSTERS_MAX_COUNT = 2_000;
 

@@ -103,6 +103,10 @@ describe("a search that takes too long", () => {
     const late = runSearch(loaded, request, () => true);
     expect(late.hits.map(({ name }) => name)).toEqual(["payments", "payments-api"]);
     expect(late.total).toEqual({ count: 2, isExact: false });
+    // Not even what costs little is looked for once it is late.
+    const inside = { query: parseQuery("aymen"), size: 10 };
+    expect(runSearch(loaded, inside, () => false).total.count).toBe(3);
+    expect(runSearch(loaded, inside, () => true).total).toEqual({ count: 0, isExact: false });
   });
 });
 
