@@ -106,7 +106,7 @@ function decodeDelete(envelope: Envelope, record: Record): Change {
 }
 
 /** jsonb arrives as its text. */
-function parseColumn(text: string): ParsedJson {
+export function parseColumn(text: string): ParsedJson {
   const parsed = parseJson(text);
   return parsed.ok && hasInexactNumber(parsed.value) ? parseJsonExactly(text) : parsed;
 }

@@ -3,13 +3,13 @@ import type { Delete, Truncate, Unavailable, Upsert } from "../cdc/change.ts";
 import { decodeChange } from "../cdc/decode.ts";
 import { readRecordKey } from "../cdc/record_key.ts";
 import type { Batch, Counts, Message, Rejection } from "../connector/mod.ts";
-import { entityDocument } from "../konnect/entity_document.ts";
-import { parseEntityKey } from "../konnect/entity_key.ts";
+import { entityTypeOf } from "../konnect/entity_key.ts";
 import { UNSEARCHED_TYPES } from "../konnect/entity_types.ts";
-import { documentHash } from "./known_documents.ts";
 import type { KnownDocuments } from "./known_documents.ts";
+import { textHash } from "./known_documents.ts";
 import { versionOf } from "./mutation.ts";
 import type { Mutation } from "./mutation.ts";
+import { contentOf, RowContent, scanUpsert } from "./row_content.ts";
 
 /** The longest id that an OpenSearch document can have. */
 export const KEY_MAX_BYTES = 512;
@@ -70,15 +70,17 @@ export function foldBatch(batch: Batch, options: FoldOptions = {}): FoldResult {
   return fold.result();
 }
 
-/** A change of one row. */
-type RowChange = Upsert | Delete | Unavailable;
+/** A change of one row; of an upsert only that it is one. */
+type RowChange = Pick<Upsert, "kind" | "key" | "eventTimeMs" | "lsn"> | Delete | Unavailable;
 
 /** A change that says what the row is now, and the message that brought it. */
 interface Standing {
-  readonly change: Upsert | Delete;
+  readonly change: RowChange;
   readonly message: Message;
-  /** This change and all of the key before it give the document that the index holds. */
-  readonly isUnchanged: boolean;
+  /**
+   * Undefined where this change and all of the key before it give the document that the index holds.
+   */
+  readonly content: RowContent | undefined;
 }
 
 class Fold {
@@ -100,12 +102,22 @@ class Fold {
   }
 
   add(message: Message): void {
+    const scanned = scanUpsert(message);
+    if (scanned !== undefined) {
+      if (this.#isOfInterest(scanned, message)) {
+        this.#stand(scanned, message, RowContent.scanned(scanned.key));
+      }
+      return;
+    }
     const change = decodeChange(message);
     switch (change.kind) {
       case "upsert":
       case "delete":
+        if (this.#isOfInterest(change, message)) this.#stand(change, message, contentOf(change));
+        return;
       case "unavailable":
-        return this.#addRow(change, message);
+        if (this.#isOfInterest(change, message)) this.#addUnavailable(change);
+        return;
       case "ignore":
         return this.#skip(change.reason);
       case "truncate":
@@ -118,17 +130,18 @@ class Fold {
   result(): FoldResult {
     let droppedFieldsCount = 0;
     const mutations: Mutation[] = [];
-    for (const { change, message, isUnchanged } of this.#standing.values()) {
-      if (isUnchanged) {
+    for (const { change, message, content } of this.#standing.values()) {
+      if (content === undefined) {
         this.#skip("unchanged");
         continue;
       }
-      const { document, droppedFields } = documentOf(change);
-      droppedFieldsCount += droppedFields;
+      droppedFieldsCount += content.droppedFields;
       mutations.push({
         key: change.key,
         version: versionOf(message.sequence),
-        document,
+        document: content.document,
+        text: content.text,
+        form: content.form,
         sequence: message.sequence,
         line: message.line,
         eventTimeMs: change.eventTimeMs,
@@ -146,31 +159,48 @@ class Fold {
     };
   }
 
-  #addRow(change: RowChange, message: Message): void {
-    const { key } = change;
-    if (change.lsn !== undefined && change.lsn < this.#truncatedAtLsn) {
-      return this.#skip("truncated");
+  /** Counts what is none: what a truncate has removed, what nobody searches, what has no id. */
+  #isOfInterest(change: RowChange, message: Message): boolean {
+    const { key, lsn } = change;
+    if (lsn !== undefined && lsn < this.#truncatedAtLsn) {
+      this.#skip("truncated");
+      return false;
     }
-    if (change.lsn === undefined && this.#truncatedAtLsn > 0) this.#unplacedAt ??= message.sequence;
+    if (lsn === undefined && this.#truncatedAtLsn > 0) this.#unplacedAt ??= message.sequence;
     if (message.key === null) this.#keylessAt ??= message.sequence;
     const fault = keyFault(key);
     if (fault !== undefined) {
-      return this.#reject(message, { code: fault, reason: KEY_FAULTS[fault], key });
+      this.#reject(message, { code: fault, reason: KEY_FAULTS[fault], key });
+      return false;
     }
-    if (this.#unsearchedTypes.has(parseEntityKey(key).type)) return this.#skip("unsearched_type");
-    if (change.kind === "unavailable") {
-      if (change.isNewKey) this.#unavailableKeys.push(key);
-      return this.#skip("unavailable_value");
-    }
-    const earlier = this.#standing.get(key);
-    if (earlier !== undefined) this.#skip("superseded");
-    const isUnchanged = earlier?.isUnchanged !== false && this.#isKnown(change);
-    this.#standing.set(key, { change, message, isUnchanged });
+    if (!this.#unsearchedTypes.has(entityTypeOf(key))) return true;
+    this.#skip("unsearched_type");
+    return false;
   }
 
-  #isKnown(change: Upsert | Delete): boolean {
-    const hash = this.#known?.hashOf(change.key);
-    return hash !== undefined && hash === documentHash(documentOf(change).document);
+  #addUnavailable({ key, isNewKey }: Unavailable): void {
+    if (isNewKey) this.#unavailableKeys.push(key);
+    this.#skip("unavailable_value");
+  }
+
+  #stand(change: RowChange, message: Message, content: RowContent): void {
+    const { key } = change;
+    const earlier = this.#standing.get(key);
+    if (earlier !== undefined) this.#skip("superseded");
+    const isUnchanged = earlier?.content === undefined && this.#isKnown(key, content);
+    if (!isUnchanged) content.keep();
+    this.#standing.set(key, { change, message, content: isUnchanged ? undefined : content });
+  }
+
+  #isKnown(key: string, content: RowContent): boolean {
+    const known = this.#known;
+    const { form } = content;
+    if (known === undefined) return false;
+    if (form !== undefined && known.isOfForm(key, form)) return true;
+    const hash = known.hashOf(key);
+    if (hash === undefined || hash !== textHash(content.text)) return false;
+    if (form !== undefined) known.madeFrom(key, form);
+    return true;
   }
 
   #addTruncate({ lsn }: Truncate, { sequence }: Message): void {
@@ -187,14 +217,6 @@ class Fold {
     const { sequence, line } = message;
     this.#rejections.push({ sequence, line, key: shownKey(key ?? null), code, reason });
   }
-}
-
-function documentOf(change: Upsert | Delete): Pick<Mutation, "document"> & {
-  readonly droppedFields: number;
-} {
-  return change.kind === "delete"
-    ? { document: null, droppedFields: 0 }
-    : entityDocument(change.key, change.row);
 }
 
 function keyFault(key: string): keyof typeof KEY_FAULTS | undefined {

@@ -1,8 +1,14 @@
-import type { EntityDocument } from "../konnect/entity_document.ts";
 import type { Mutation } from "./mutation.ts";
 
-/** Keys that are remembered: some 25 MiB at the length of Konnect's keys. */
+/** Keys that are remembered: some 30 MiB at the length of Konnect's keys. */
 const KNOWN_KEYS_MAX_COUNT = 100_000;
+
+/** Hashes of what the index holds of one key. */
+interface KnownDocument {
+  readonly text: bigint;
+  /** Of the bytes that it was last made from. */
+  readonly form: bigint | undefined;
+}
 
 /**
  * What the index is known to hold, so that an event that changes nothing costs no write.
@@ -15,7 +21,7 @@ const KNOWN_KEYS_MAX_COUNT = 100_000;
 export class KnownDocuments {
   readonly #maxCount: number;
   /** In the order of the acknowledgements, so that the oldest goes first. */
-  readonly #hashes = new Map<string, bigint>();
+  readonly #documents = new Map<string, KnownDocument>();
   /** The highest version that is under way, by key. */
   readonly #versionsInFlight = new Map<string, bigint>();
 
@@ -25,51 +31,62 @@ export class KnownDocuments {
 
   /** The hash of the document that the index holds, or undefined where that is not known. */
   hashOf(key: string): bigint | undefined {
-    return this.#hashes.get(key);
+    return this.#documents.get(key)?.text;
+  }
+
+  /** Whether the index holds the document that was last made from bytes of this hash. */
+  isOfForm(key: string, form: bigint): boolean {
+    return this.#documents.get(key)?.form === form;
+  }
+
+  /** What the index holds of this key was made from bytes of this hash just now. */
+  madeFrom(key: string, form: bigint): void {
+    const known = this.#documents.get(key);
+    if (known !== undefined) this.#documents.set(key, { text: known.text, form });
   }
 
   /** These are about to be written. Until the index has answered nothing is known of their keys. */
   sent(mutations: readonly Mutation[]): void {
     for (const { key, version } of mutations) {
-      this.#hashes.delete(key);
+      this.#documents.delete(key);
       this.#versionsInFlight.set(key, version);
     }
   }
 
   /** The index took the write. An answer that a later write has overtaken tells nothing. */
-  acknowledged({ key, version, document }: Mutation): void {
+  acknowledged({ key, version, text, form }: Mutation): void {
     if (this.#versionsInFlight.get(key) !== version) return;
     this.#versionsInFlight.delete(key);
-    this.#hashes.set(key, documentHash(document));
-    if (this.#hashes.size > this.#maxCount) this.#forgetOldest();
+    this.#documents.set(key, { text: textHash(text), form });
+    if (this.#documents.size > this.#maxCount) this.#forgetOldest();
   }
 
   /** The index holds something else (409), refused the write, or its answer is unclear. */
   forget({ key, version }: Mutation): void {
     if (this.#versionsInFlight.get(key) === version) this.#versionsInFlight.delete(key);
-    this.#hashes.delete(key);
+    this.#documents.delete(key);
   }
 
   /** The index no longer holds what was written to this key: a tombstone that was removed. */
   forgetKey(key: string): void {
-    this.#hashes.delete(key);
+    this.#documents.delete(key);
   }
 
   /** A partition was revoked, or the alias was swapped. Answers on their way tell nothing. */
   forgetAll(): void {
-    this.#hashes.clear();
+    this.#documents.clear();
     this.#versionsInFlight.clear();
   }
 
   #forgetOldest(): void {
-    for (const key of this.#hashes.keys()) {
-      this.#hashes.delete(key);
+    for (const key of this.#documents.keys()) {
+      this.#documents.delete(key);
       return;
     }
   }
 }
 
-/** Equal documents have equal hashes: their members always come in the same order. */
-export function documentHash(document: EntityDocument | null): bigint {
-  return Bun.hash.wyhash(JSON.stringify(document));
+/** Equal documents have equal texts, since their members always come in the same order. */
+export function textHash(text: string): bigint {
+  return Bun.hash.wyhash(text);
 }

@@ -11,6 +11,10 @@ export interface Mutation {
   readonly version: bigint;
   /** `null`: the entity is gone, and a tombstone is to say so. */
   readonly document: EntityDocument | null;
+  /** The document as JSON; `null` for a tombstone. */
+  readonly text: string;
+  /** Of the bytes that the document was made from, where those were seen apart: see `RowContent`. */
+  readonly form?: bigint | undefined;
   readonly sequence: bigint;
   readonly line: number | undefined;
   readonly eventTimeMs: number | undefined;

@@ -170,3 +170,18 @@ export const UNSEARCHED_TYPES: readonly string[] = [
 export function fieldsOfType(type: string): EntityFields {
   return FIELDS_OF_TYPE.get(type) ?? FIELDS_OF_TYPE.get(type.replaceAll("-", "_")) ?? UNKNOWN;
 }
+
+/** The members of an entity's object that may be looked at: what `entityDocument` reads. */
+export function namesOfFields(fields: EntityFields): readonly string[] {
+  const { name, otherNames, parent, hosts, paths, methods, protocols } = fields;
+  return [
+    "tags",
+    ...[name, otherNames, parent, hosts, paths, methods, protocols].flat(),
+    ...(fields.hasLabels ? ["labels"] : []),
+    ...(fields.hasVersion ? ["version"] : []),
+    ...(fields.hasEnabled ? ["enabled"] : []),
+    ...(fields.hasDescription ? ["description"] : []),
+    ...(fields.hasCreatedAt ? ["created_at"] : []),
+    ...(fields.hasUpdatedAt ? ["updated_at"] : []),
+  ];
+}

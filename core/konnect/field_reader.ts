@@ -25,12 +25,14 @@ export class FieldReader {
 
   /** The texts of all these fields, each a list of texts or a single one. */
   texts(names: readonly string[]): string[] | undefined {
+    if (names.length === 0) return undefined;
     const texts: string[] = [];
     for (const name of names) {
       const value = this.#object[name];
-      for (const item of Array.isArray(value) ? value : [value]) {
-        const text = this.#keyword(item);
-        if (text !== undefined) texts.push(text);
+      if (Array.isArray(value)) {
+        for (const item of value) this.#append(texts, item);
+      } else if (value !== undefined) {
+        this.#append(texts, value);
       }
     }
     return texts.length === 0 ? undefined : texts;
@@ -71,6 +73,11 @@ export class FieldReader {
     const dateTime = dateTimeOf(value);
     if (dateTime === undefined) this.#countUnlessEmpty(value);
     return dateTime;
+  }
+
+  #append(texts: string[], value: JsonValue): void {
+    const text = this.#keyword(value);
+    if (text !== undefined) texts.push(text);
   }
 
   #keyword(value: JsonValue | undefined): string | undefined {

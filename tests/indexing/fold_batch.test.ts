@@ -29,11 +29,22 @@ describe("foldBatch() does", () => {
         key: A,
         version: 176n,
         document: { type: "service", id: "a", control_plane: "cp", name: "one" },
+        text: '{"type":"service","id":"a","control_plane":"cp","name":"one"}',
+        form: Bun.hash.wyhash('{"name":"one"}'),
         sequence: 10n,
         line: 1,
         eventTimeMs: 7,
       },
-      { key: B, version: 192n, document: null, sequence: 11n, line: 2, eventTimeMs: undefined },
+      {
+        key: B,
+        version: 192n,
+        document: null,
+        text: "null",
+        form: undefined,
+        sequence: 11n,
+        line: 2,
+        eventTimeMs: undefined,
+      },
     ]);
   });
 

@@ -21,7 +21,7 @@ import { BulkSlot } from "./bulk_slot.ts";
 import { OpenSearchClient, type OpenSearchConnection } from "./client.ts";
 import { IndexAdmin } from "./index_admin.ts";
 import { Outage } from "./outage.ts";
-import { BatchTicket, bulkLines } from "./pending_document.ts";
+import { BatchTicket, pendingDocument } from "./pending_document.ts";
 import { writerAliasOf } from "./index_family.ts";
 import { publishTarget } from "./publish_target.ts";
 import { explainLostWay, openTarget, refuseHidden, type TargetIndex } from "./target_index.ts";
@@ -168,7 +168,7 @@ class OpenSearchSink implements Sink {
     this.#unsaved.began(batch, now.getTime());
     for (const mutation of fold.mutations) {
       const slot = slots[Bun.hash.crc32(mutation.key) % slots.length];
-      slot?.add({ mutation, lines: bulkLines(mutation, now), ticket });
+      slot?.add(pendingDocument(mutation, { now, ticket }));
     }
     const abort = (): void => this.#fail(endedError(this.#options.index, "the run was ended"));
     signal.addEventListener("abort", abort, { once: true });

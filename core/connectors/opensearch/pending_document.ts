@@ -6,21 +6,38 @@ import { isEntity, searchFields } from "./search_fields.ts";
 export interface PendingDocument {
   readonly mutation: Mutation;
   /** Its two lines of a bulk body, each with its newline. */
-  readonly lines: Buffer;
+  readonly lines: string;
+  /** The size of the lines. */
+  readonly bytes: number;
   readonly ticket: BatchTicket;
 }
 
-/** The bulk lines that write a mutation: the document, or the tombstone of a deleted one. */
-export function bulkLines({ key, version, document }: Mutation, now: Date): Buffer {
+/** A mutation as it waits for its bulk: as the document, or as the tombstone of a deleted one. */
+export function pendingDocument(
+  mutation: Mutation,
+  { now, ticket }: { now: Date; ticket: BatchTicket },
+): PendingDocument {
+  const { key, version } = mutation;
   const action = `{"index":{"_id":${JSON.stringify(key)},"version":${version},"version_type":"external"}}`;
-  return Buffer.from(`${action}\n${JSON.stringify(documentSource(document, now))}\n`);
+  const lines = `${action}\n${sourceText(mutation, now)}\n`;
+  return { mutation, lines, bytes: Buffer.byteLength(lines), ticket };
+}
+
+/** As {@link documentSource}, as JSON: what stands in the document was written once already. */
+function sourceText({ document, text }: Mutation, now: Date): string {
+  if (!document) return JSON.stringify(documentSource(null, now));
+  return `${text.slice(0, -1)},${JSON.stringify(addedFields(document)).slice(1)}`;
 }
 
 /** What is sent of a document, or of the tombstone that stands for one that is gone. */
 export function documentSource(document: object | null, now: Date): object {
   if (!document) return { deleted: true, deleted_at: now.toISOString() };
-  const search = isEntity(document) ? { search: searchFields(document) } : {};
-  return { ...document, deleted: false, ...search };
+  return { ...document, ...addedFields(document) };
+}
+
+/** What is sent beside the document itself. */
+function addedFields(document: object): object {
+  return { deleted: false, ...(isEntity(document) && { search: searchFields(document) }) };
 }
 
 /**
