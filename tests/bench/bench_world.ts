@@ -1,7 +1,7 @@
 /** What all benchmarks of a run share: services, streams, a folder, and how to run what is measured. */
 import { join } from "node:path";
-import type { Admin } from "kafkajs";
 import { withAdmin } from "../connectors/kafka/support.ts";
+import { createTopic } from "../services/kafka_topic.ts";
 import { KONN, uniqueName } from "../e2e/konn.ts";
 import type { Figures } from "./benchmark.ts";
 import { measuredRun, type MeasuredRun, type RunOptions } from "./measured_run.ts";
@@ -11,8 +11,6 @@ import type { StreamKind } from "./sample_stream.ts";
 
 const SEED = 1;
 const PARTITIONS_COUNT = 3;
-const LEADER_LOOKS_COUNT = 100;
-const LEADER_LOOK_INTERVAL_MS = 100;
 const PEERS = join(import.meta.dir, "peers");
 
 export interface BenchWorld {
@@ -100,26 +98,14 @@ export async function withTopic<Result>(
 ): Promise<Result> {
   const topic = uniqueName("bench");
   const brokers = services.brokers.split(",");
-  const topics = [{ topic, numPartitions: PARTITIONS_COUNT }];
-  await withAdmin(brokers, async (admin) => {
-    await admin.createTopics({ topics, waitForLeaders: false });
-    await untilItHasLeaders(admin, topic);
-  });
+  await withAdmin(brokers, (admin) =>
+    createTopic(admin, { topic, numPartitions: PARTITIONS_COUNT }),
+  );
   try {
     return await work(topic);
   } finally {
     await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic] }));
   }
-}
-
-/** kafkajs itself gives up when the broker has not heard of a topic that it has just made. */
-async function untilItHasLeaders(admin: Admin, topic: string): Promise<void> {
-  for (let look = 0; look < LEADER_LOOKS_COUNT; look += 1) {
-    const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
-    if (offsets.length === PARTITIONS_COUNT) return;
-    await Bun.sleep(LEADER_LOOK_INTERVAL_MS);
-  }
-  throw new Error(`${topic} has no leaders`);
 }
 
 /** Removes an index, or what is behind an alias. */

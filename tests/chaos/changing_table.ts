@@ -1,5 +1,6 @@
 import { type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
 import type { SeededRandom } from "./seeded_random.ts";
+import { createTopic } from "../services/kafka_topic.ts";
 
 const ROWS_COUNT = 2_000;
 const CHANGES_PER_SEND = 20;
@@ -45,10 +46,7 @@ export class ChangingTable {
     await admin.connect();
     const configEntries = [{ name: "retention.ms", value: "-1" }];
     const numPartitions = partitionsCount;
-    await admin.createTopics({
-      topics: [{ topic, numPartitions, configEntries }],
-      waitForLeaders: true,
-    });
+    await createTopic(admin, { topic, numPartitions, configEntries });
     await admin.disconnect();
     const createPartitioner = Partitioners.DefaultPartitioner;
     const producer = kafka.producer({ createPartitioner, idempotent: false });

@@ -15,6 +15,7 @@ import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { GroupProgress } from "./group_progress.ts";
 import { GroupMembers, type Member } from "./group_members.ts";
 import { NumberedChanges, numberOf } from "./numbered_changes.ts";
+import { createTopic } from "../services/kafka_topic.ts";
 
 const PARTITIONS_COUNT = 6;
 const KEYS_COUNT = 400;
@@ -51,7 +52,7 @@ export async function shareInChaos({
   const kafka = await kafkaClient();
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS_COUNT }] });
+  await createTopic(admin, { topic: name, numPartitions: PARTITIONS_COUNT });
   using folder = new TemporaryFolder();
   const environment = await serviceEnvironment();
   await using front = slowFront(environment["KONN_OPENSEARCH_URL"] ?? "");

@@ -7,6 +7,7 @@ import { konn, SAMPLE, serviceEnvironment, uniqueName } from "./konn.ts";
 import { kafkaClient, seedTopic } from "./topic_reader.ts";
 import { TcpProxy } from "../services/mod.ts";
 import { eventually } from "./waiting.ts";
+import { createTopic } from "../services/kafka_topic.ts";
 
 interface Check {
   readonly area: string;
@@ -199,14 +200,7 @@ describe("doctor", () => {
     await admin.connect();
     await admin.deleteTopics({ topics: [again] });
     await eventually(async () => !(await admin.listTopics()).includes(again));
-    await admin.createTopics({ topics: [{ topic: again, numPartitions: 3 }] });
-    await eventually(async () => {
-      const { topics } = await admin.fetchTopicMetadata();
-      return (
-        topics.find(({ name }) => name === again)?.partitions.every((one) => one.leader >= 0) ===
-        true
-      );
-    });
+    await createTopic(admin, { topic: again, numPartitions: 3 });
     await admin.disconnect();
     const report = await doctor("--topic", again, "--index", index);
     expect(report.failing).toEqual(["sync checkpoint", "sync index"]);

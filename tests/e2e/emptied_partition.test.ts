@@ -3,6 +3,7 @@ import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { request } from "./index_reader.ts";
 import { konn, resultOf, serviceEnvironment, spawnKonn, uniqueName } from "./konn.ts";
 import { kafkaClient } from "./topic_reader.ts";
+import { createTopic } from "../services/kafka_topic.ts";
 
 const DEADLINE_MS = 20_000;
 
@@ -21,7 +22,7 @@ describe("a partition that retention has emptied", () => {
     const client = await kafkaClient();
     const admin = client.admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+    await createTopic(admin, { topic, numPartitions: 2 });
     const producer = client.producer();
     await producer.connect();
     const key = "c/cp/o/service/a";

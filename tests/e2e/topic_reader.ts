@@ -1,5 +1,6 @@
 import { Kafka, KafkaJSError, logLevel, Partitioners } from "kafkajs";
 import { sharedServices } from "../services/mod.ts";
+import { createTopic } from "../services/kafka_topic.ts";
 
 /**
  * An independent look at topics: kafkajs's own producer and consumer, none of konn's code.
@@ -93,10 +94,7 @@ export async function seedTopic(
   const admin = client.admin();
   await admin.connect();
   const configEntries = [{ name: "retention.ms", value: "-1" }];
-  await admin.createTopics({
-    topics: [{ topic, numPartitions: partitionsCount, configEntries }],
-    waitForLeaders: true,
-  });
+  await createTopic(admin, { topic, numPartitions: partitionsCount, configEntries });
   await admin.disconnect();
   const producer = client.producer({
     createPartitioner: Partitioners.DefaultPartitioner,

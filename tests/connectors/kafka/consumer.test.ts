@@ -24,6 +24,7 @@ import {
   valuesOf,
   withAdmin,
 } from "./support.ts";
+import { createTopic } from "../../services/kafka_topic.ts";
 
 test("open() does tell the address and the facts", async () => {
   const brokers = await sharedBrokers();
@@ -412,7 +413,7 @@ test("read() does refuse a topic that was made anew while it follows", async () 
   await withAdmin(brokers, async (admin) => {
     await admin.deleteTopics({ topics: [topic] });
     await Bun.sleep(500);
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    await createTopic(admin, { topic, numPartitions: 1 });
   });
   expect(await reading).toMatchObject({
     code: "KAFKA_TOPIC_CHANGED",

@@ -22,6 +22,7 @@ import {
   valuesOf,
   withAdmin,
 } from "./support.ts";
+import { createTopic } from "../../services/kafka_topic.ts";
 
 const LANE = "lane";
 const POSITIONS_TOPIC = "test-positions";
@@ -43,9 +44,7 @@ async function makePlace(): Promise<Place> {
 
 async function makePlaceNamed(topic: string): Promise<Place> {
   const brokers = await sharedBrokers();
-  await withAdmin(brokers, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: 3 }] }),
-  );
+  await withAdmin(brokers, (admin) => createTopic(admin, { topic, numPartitions: 3 }));
   return { topic, brokers, streamId: uniqueTopic() };
 }
 

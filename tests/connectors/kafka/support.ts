@@ -16,6 +16,7 @@ import { PackedMessages } from "../../../core/connector/packed_messages.ts";
 import { createKafkaSink, type KafkaSinkOptions } from "../../../core/connectors/kafka/producer.ts";
 import { SILENT_OBSERVER, type Observer } from "../../../core/observe/observer.ts";
 import { sharedServices } from "../../services/mod.ts";
+import { createTopic } from "../../services/kafka_topic.ts";
 
 export const NEVER = new AbortController().signal;
 
@@ -53,15 +54,10 @@ export async function makeTopic(
   const topic = uniqueTopic();
   const configEntries = Object.entries(options.config ?? {});
   await withAdmin(brokers, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        {
-          topic,
-          numPartitions: options.partitionsCount ?? 1,
-          configEntries: configEntries.map(([name, value]) => ({ name, value })),
-        },
-      ],
+    createTopic(admin, {
+      topic,
+      numPartitions: options.partitionsCount ?? 1,
+      configEntries: configEntries.map(([name, value]) => ({ name, value })),
     }),
   );
   return topic;
