@@ -13,6 +13,7 @@ import {
   batchOf,
   consume,
   errorOf,
+  eventually,
   events,
   makeTopic,
   NEVER,
@@ -246,9 +247,11 @@ test("open() does tell Kafka of the checkpoint of runs without transactions, bef
 test("a run from the beginning starts over where going on is refused", async () => {
   const place = await makePlace();
   await deliver(place, 10);
-  await withAdmin(place.brokers, (admin) =>
-    admin.createPartitions({ topicPartitions: [{ topic: place.topic, count: 4 }] }),
-  );
+  await withAdmin(place.brokers, async (admin) => {
+    await admin.createPartitions({ topicPartitions: [{ topic: place.topic, count: 4 }] });
+    // The broker answers before it tells everybody.
+    await eventually(async () => (await admin.fetchTopicOffsets(place.topic)).length === 4);
+  });
   {
     await using grown = sinkOf(place);
     expect(await errorOf(open(grown, place))).toMatchObject({ code: "KAFKA_POSITION_FOREIGN" });
@@ -280,9 +283,11 @@ test("open() does refuse another topic of the same name, more partitions, anothe
   expect(await errorOf(open(foreign, place, { source: "b" }))).toMatchObject({
     code: "KAFKA_POSITION_FOREIGN",
   });
-  await withAdmin(place.brokers, (admin) =>
-    admin.createPartitions({ topicPartitions: [{ topic: place.topic, count: 4 }] }),
-  );
+  await withAdmin(place.brokers, async (admin) => {
+    await admin.createPartitions({ topicPartitions: [{ topic: place.topic, count: 4 }] });
+    // The broker answers before it tells everybody.
+    await eventually(async () => (await admin.fetchTopicOffsets(place.topic)).length === 4);
+  });
   await using grown = sinkOf(place);
   const error = await errorOf(open(grown, place));
   expect(error).toMatchObject({ code: "KAFKA_POSITION_FOREIGN" });
