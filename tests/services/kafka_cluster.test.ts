@@ -40,8 +40,7 @@ test(
     expect(new Set(brokers.map(({ nodeId }) => nodeId))).toEqual(ALL);
     const addresses = brokers.map(({ host, port }) => `${host}:${port}`).toSorted();
     expect(addresses).toEqual(cluster.nodes.map(({ address }) => address).toSorted());
-    const partitions = await partitionsOf(topic);
-    expect(partitions).toHaveLength(6);
+    const partitions = await knownPartitionsOf(topic, 6);
     for (const { replicas, isr } of partitions) {
       expect(new Set(replicas)).toEqual(ALL);
       expect(new Set(isr)).toEqual(ALL);
@@ -104,10 +103,18 @@ async function makeTopic(partitionsCount: number): Promise<string> {
   const replicationFactor = -1;
   const topics = [{ topic, numPartitions: partitionsCount, replicationFactor }];
   await admin.createTopics({ waitForLeaders: false, topics });
-  // The broker that is asked next may hear of the topic a moment later.
-  const count = partitionsCount === -1 ? 6 : partitionsCount;
-  await eventually(async () => (await partitionsOf(topic)).length === count);
+  await knownPartitionsOf(topic, partitionsCount === -1 ? 6 : partitionsCount);
   return topic;
+}
+
+/** Waits for a broker that knows so many: each hears of a topic in its own time. */
+async function knownPartitionsOf(topic: string, count: number) {
+  let partitions = await partitionsOf(topic);
+  await eventually(async () => {
+    if (partitions.length !== count) partitions = await partitionsOf(topic);
+    return partitions.length === count;
+  });
+  return partitions;
 }
 
 async function send(topic: string, value: string): Promise<"sent"> {
@@ -137,8 +144,12 @@ async function partitionsOf(topic: string) {
 
 /** Waits for the leader that a new topic gets. */
 async function knownLeaderOf(topic: string): Promise<number> {
-  await eventually(async () => (await leaderOf(topic)) !== -1);
-  return await leaderOf(topic);
+  let leader = -1;
+  await eventually(async () => {
+    leader = await leaderOf(topic);
+    return leader !== -1;
+  });
+  return leader;
 }
 
 async function leaderOf(topic: string): Promise<number> {
