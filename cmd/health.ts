@@ -44,8 +44,14 @@ function addressOf(given: string, listen: { hostname: string; port: number }): U
     return new URL(`http://${host.includes(":") ? `[${host}]` : host}:${listen.port}/healthz`);
   }
   const url = URL.parse(given);
+  // What was given is not repeated where it may hold a password.
+  if (given.includes("@")) throw cannotAsk("a URL that may hold a password", "none is asked for");
   if (url !== null && ["http:", "https:"].includes(url.protocol)) return url;
-  throw new KonnError(`Cannot ask ${JSON.stringify(given)}: it is no HTTP URL`, {
+  throw cannotAsk(JSON.stringify(given), "it is no HTTP URL");
+}
+
+function cannotAsk(subject: string, reason: string): KonnError {
+  return new KonnError(`Cannot ask ${subject}: ${reason}`, {
     code: "USAGE",
     kind: "usage",
     hint: "For example: konn health http://127.0.0.1:9464/readyz",

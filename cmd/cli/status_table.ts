@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds } from "../../core/base/format.ts";
+import { formatCount, formatCounted, formatSeconds } from "../../core/base/format.ts";
 import type { LaneStatus, RunStatus } from "../../core/check/run_status.ts";
 
 /** What `konn status` shows to a person. */
@@ -9,7 +9,7 @@ export function statusTable(
   if (runs.length === 0) {
     return othersCount === 0
       ? `No run has left a checkpoint in ${stateDir} yet.`
-      : `No run of that name has left a checkpoint in ${stateDir}; ${othersCount} others have.`;
+      : `No run of that name has left a checkpoint in ${stateDir}; ${formatCounted(othersCount, "other run")} left some.`;
   }
   return runs.map(runBlock).join("\n\n");
 }

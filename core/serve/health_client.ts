@@ -29,13 +29,19 @@ export async function askHealth(url: URL, stop: AbortSignal): Promise<HealthAnsw
       reasons: reasonsIn(await beginningOf(response)),
     };
   } catch (cause) {
-    throw new KonnError(`Cannot ask ${url.href}: ${messageOf(cause)}`, {
+    throw new KonnError(`Cannot ask ${url.href}: ${reasonOf(cause)}`, {
       code: "HEALTH_UNREACHABLE",
       hint: "Is konn running, with --listen at this address?",
       mayPass: true,
       cause,
     });
   }
+}
+
+function reasonOf(cause: unknown): string {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const isRefused = code === "ConnectionRefused" || code === "ECONNREFUSED";
+  return isRefused ? "nothing listens there" : messageOf(cause);
 }
 
 async function beginningOf(response: Response): Promise<string> {

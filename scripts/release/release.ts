@@ -110,13 +110,10 @@ function completions(programs: ReadonlyMap<Target, string>): readonly ArchiveEnt
   if (own === undefined)
     throw new Error("No target is this machine: nothing can write completions");
   const FILES = { bash: "konn.bash", fish: "konn.fish", zsh: "_konn" };
-  const USAGE = 2;
-  return Object.entries(FILES).flatMap(([shell, file]) => {
+  return Object.entries(FILES).map(([shell, file]) => {
     const { exitCode, stdout, stderr } = Bun.spawnSync([own[1], "completions", shell]);
-    if (exitCode === 0) return [textEntry(`completions/${file}`, stdout)];
-    if (exitCode !== USAGE) throw new Error(`Cannot write ${file}: ${stderr.toString()}`);
-    say(`This konn has no completions for ${shell}`);
-    return [];
+    if (exitCode !== 0) throw new Error(`Cannot write ${file}: ${stderr.toString()}`);
+    return textEntry(`completions/${file}`, stdout);
   });
 }
 

@@ -4,8 +4,11 @@ import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { konn } from "./konn.ts";
 import { openShell, type Shell } from "./shell_terminal.ts";
 
-/** Each call leaves its arguments in a file, a line each, behind a number of its own. */
-const CALLED = `{ echo $RANDOM$RANDOM; printf '%s\\n' "$@"; echo end; } > called`;
+/**
+ * Each call leaves its arguments in a file, a line each, behind a number of its own. The file takes its
+ * place when it is whole.
+ */
+const CALLED = `{ echo $RANDOM$RANDOM; printf '%s\\n' "$@"; echo end; } > new; command mv new called`;
 
 const SHELLS: readonly (Shell & { readonly name: string })[] = [
   {
@@ -26,7 +29,7 @@ const SHELLS: readonly (Shell & { readonly name: string })[] = [
     name: "fish",
     command: ["fish", "--no-config", "--interactive"],
     setUp: [
-      `function konn; begin; random; printf '%s\\n' $argv; echo end; end > called; end`,
+      `function konn; begin; random; printf '%s\\n' $argv; echo end; end > new; command mv new called; end`,
       "source ./konn.fish",
     ],
   },

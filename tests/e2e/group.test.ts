@@ -118,7 +118,7 @@ describe("konn sync --group", () => {
     sleeper.kill("SIGSTOP");
     const stoppedMs = performance.now();
     const other = spawnMember(name);
-    const { stderr } = await untilSaid(other, "Reading 1 partitions");
+    const { stderr } = await untilSaid(other, "Reading 1 partition for");
     await send(name, [event("third")]);
     await eventually(() => named("third"));
     // Served again by the session timeout, the sharing out included.
