@@ -52,7 +52,9 @@ export class KonnRunner implements AsyncDisposable {
     }
   }
 
+  /** One that has just ended is waited for: nothing stands still that does not run. */
   async pause(durationMs: number): Promise<void> {
+    while (hasEnded(this.#child) && !this.#isAway) await Bun.sleep(RESTART_DELAY_MS);
     const child = this.#child;
     this.#isPaused = true;
     child.kill("SIGSTOP");
@@ -105,4 +107,8 @@ export class KonnRunner implements AsyncDisposable {
   #count(counts: Record<string, number>, what: string): void {
     counts[what] = (counts[what] ?? 0) + 1;
   }
+}
+
+function hasEnded({ exitCode, signalCode }: Bun.Subprocess): boolean {
+  return exitCode !== null || signalCode !== null;
 }

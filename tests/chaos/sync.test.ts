@@ -21,6 +21,8 @@ test("sync: the index equals the table whatever breaks meanwhile, alone and in a
     lettersExtra: 0,
   };
   expect(report).toMatchObject({ seed, faultsMade: counts, alone: right, group: right });
+  // The three members share once at their start, and anew when one comes, leaves or dies.
+  expect(report.sharesCount).toBeGreaterThan(3);
   expect(report.alone.refused).toBeGreaterThan(0);
   expect(report.changesCount).toBeGreaterThan(100);
 }, 240_000);
