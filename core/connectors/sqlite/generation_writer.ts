@@ -151,12 +151,17 @@ export class GenerationWriter {
     }
   }
 
-  /** The segments of a level and below it behind the last one that is above it. */
+  /**
+   * The segments of a level and below it behind the last one that is above it, where enough of them are
+   * of that very level: others would rise before they are large.
+   */
   #trailing(level: number): readonly SegmentRow[] {
     const table = `catalog_${this.#number}`;
     const behind = `level <= ?1 AND id > (SELECT coalesce(max(id), 0) FROM ${table} WHERE level > ?1)`;
     const count = this.#database
-      .query<{ count: number }, [number]>(`SELECT count(*) AS count FROM ${table} WHERE ${behind}`)
+      .query<{ count: number }, [number]>(
+        `SELECT count(*) AS count FROM ${table} WHERE level = ?1 AND ${behind}`,
+      )
       .get(level)?.count;
     if (count === undefined || count < SEGMENTS_PER_LEVEL_COUNT) return [];
     return this.#database

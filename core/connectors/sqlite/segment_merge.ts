@@ -5,7 +5,7 @@ import { SortedTexts, TEXT_END } from "./sorted_texts.ts";
 
 /**
  * Makes one segment of several that follow each other. What was added and removed among them is
- * left out, so that what is written often does not grow for ever.
+ * left out. What was removed later than the last merge that it takes part in stays.
  */
 export function mergeSegments(segments: readonly SegmentColumns[]): Uint8Array {
   const { places, kept, removed } = keptEntities(segments);

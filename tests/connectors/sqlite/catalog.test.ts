@@ -61,7 +61,8 @@ describe("the catalog of an index that was changed again and again", () => {
     }
     using database = new Database(path);
     const rows = database.query<{ level: number }, []>("SELECT level FROM catalog_1").all();
-    expect(rows.some(({ level }) => level >= 1)).toBe(true);
+    // A segment of the second level takes 32 of the first, and each of these 32 transactions.
+    expect(Math.max(...rows.map(({ level }) => level))).toBe(1);
     expect(rows.length).toBeLessThan(32);
   });
 
