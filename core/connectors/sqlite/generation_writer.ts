@@ -28,11 +28,13 @@ interface StoredEntity {
 export class GenerationWriter {
   readonly #database: Database;
   readonly #number: number;
-  readonly #find: Statement<StoredEntity, [string]>;
+  readonly #findHashes: Statement<StoredEntity, [string]>;
   readonly #insert: Statement<unknown, [number, bigint, string, bigint, string]>;
   readonly #remove: Statement<unknown, [number]>;
   readonly #vocabulary = new Set<string>();
   #nextId: number;
+  /** The newest row of the catalog that this writer knows of. */
+  #lastSegment: number;
   #removed: number[] = [];
   #added = new SegmentBuilder();
 
@@ -40,18 +42,22 @@ export class GenerationWriter {
     this.#database = database;
     this.#number = number;
     // One query for thousands of keys costs a fraction of as many.
-    this.#find = database.query(
+    this.#findHashes = database.query(
       `SELECT id, key, version, document FROM entity_${number} WHERE key_hash IN (SELECT value FROM json_each(?))`,
     );
     this.#insert = database.query(
       `INSERT INTO entity_${number} (id, key_hash, key, version, document) VALUES (?, ?, ?, ?, ?)`,
     );
     this.#remove = database.query(`DELETE FROM entity_${number} WHERE id = ?`);
-    const row = database
-      .query<{ next_id: number }, [number]>("SELECT next_id FROM konn_generation WHERE number = ?")
-      .get(number);
-    this.#nextId = row?.next_id ?? 1;
+    this.#nextId = this.#stored().nextId;
+    this.#lastSegment = this.#stored().lastSegment;
     for (const word of storedWords(database, { number, after: 0 })) this.#vocabulary.add(word);
+  }
+
+  /** Whether the generation is as this writer has left it. To be asked before it writes. */
+  get isOwn(): boolean {
+    const { nextId, lastSegment } = this.#stored();
+    return nextId === this.#nextId && lastSegment === this.#lastSegment;
   }
 
   /**
@@ -61,7 +67,7 @@ export class GenerationWriter {
   apply(mutations: readonly Mutation[]): Record<Fate, number> {
     const fates = { written: 0, deleted: 0, unchanged: 0, already_applied: 0 };
     const hashes = mutations.map(({ key }) => hashOf(key));
-    const stored = this.#stored(hashes);
+    const stored = this.#find(hashes);
     for (const [index, mutation] of mutations.entries()) {
       fates[this.#apply(mutation, hashes[index] ?? 0n, stored.get(mutation.key))] += 1;
       if (this.#added.count + this.#removed.length >= CHANGES_MAX_COUNT) this.finish();
@@ -106,10 +112,21 @@ export class GenerationWriter {
     this.#database
       .query("UPDATE konn_generation SET next_id = ? WHERE number = ?")
       .run(this.#nextId, this.#number);
+    this.#lastSegment = this.#stored().lastSegment;
   }
 
-  #stored(hashes: readonly bigint[]): ReadonlyMap<string, StoredEntity> {
-    const rows = this.#find.all(`[${hashes.join()}]`);
+  #stored(): { readonly nextId: number; readonly lastSegment: number } {
+    const row = this.#database
+      .query<{ nextId: number; lastSegment: number }, [number]>(
+        `SELECT next_id AS nextId, (SELECT coalesce(max(id), 0) FROM catalog_${this.#number}) AS lastSegment
+         FROM konn_generation WHERE number = ?`,
+      )
+      .get(this.#number);
+    return row ?? { nextId: 1, lastSegment: 0 };
+  }
+
+  #find(hashes: readonly bigint[]): ReadonlyMap<string, StoredEntity> {
+    const rows = this.#findHashes.all(`[${hashes.join()}]`);
     return new Map(rows.map((row) => [row.key, row]));
   }
 

@@ -180,6 +180,7 @@ class SqliteSink implements Sink {
     opened.database.run("BEGIN IMMEDIATE");
     try {
       this.#refuseReplaced(opened);
+      if (!opened.writer.isOwn) throw otherWriterError(this.#options.path);
     } catch (error) {
       opened.database.run("ROLLBACK");
       throw error;
@@ -274,6 +275,13 @@ function goneError(path: string): KonnError {
   return new KonnError(`Cannot go on with ${path}: the index is gone`, {
     code: "INDEX_GONE",
     hint: "Build it anew with --from-beginning.",
+  });
+}
+
+function otherWriterError(path: string): KonnError {
+  return new KonnError(`Cannot write to ${path}: another process is writing to it`, {
+    code: "INDEX_BUSY",
+    hint: "Stop the other konn, then start this one again: it goes on where the index is.",
   });
 }
 

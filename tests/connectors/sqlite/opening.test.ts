@@ -84,6 +84,26 @@ describe("sqlite refuses", () => {
   });
 });
 
+describe("sqlite with two writers", () => {
+  test("refuses the one whose index the other has changed, and goes on where that one is", async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("index.sqlite");
+    await using first = openSqlite(path);
+    await first.open(FIRST);
+    await using second = openSqlite(path);
+    await second.open(FIRST);
+    await writeEntities(first, [service(1, "one")]);
+    expect(writeEntities(second, [service(2, "two")])).rejects.toMatchObject({
+      code: "INDEX_BUSY",
+    });
+    await using again = openSqlite(path);
+    await again.open(FIRST);
+    await writeEntities(again, [service(2, "two")], 1);
+    await using searcher = createSqliteSearcher({ path });
+    expect(await namesIn(searcher)).toEqual(["one", "two"]);
+  });
+});
+
 describe("sqlite --from-beginning", () => {
   test("builds beside the live index and shows it when it has caught up", async () => {
     using folder = new TemporaryFolder();
