@@ -1,5 +1,5 @@
 import { shownKey } from "../base/shown_key.ts";
-import type { Delete, Truncate, Unavailable, Upsert } from "../cdc/change.ts";
+import type { Delete, Refusal, Truncate, Unavailable, Upsert } from "../cdc/change.ts";
 import { decodeChange } from "../cdc/decode.ts";
 import { readRecordKey } from "../cdc/record_key.ts";
 import type { Batch, Counts, Message, Rejection } from "../connector/mod.ts";
@@ -57,6 +57,8 @@ export interface FoldResult {
   readonly keylessAt: bigint | undefined;
   /** Keys whose new name came without their value, which the stream may never hold. */
   readonly unavailableKeys: readonly string[];
+  /** Keys of events that were refused, and that may be delivered after all, between the others. */
+  readonly refusedKeys: readonly string[];
   /** Values of a kind that has no place in their document, in all documents. */
   readonly droppedFieldsCount: number;
 }
@@ -90,6 +92,7 @@ class Fold {
   readonly #skipped: Record<string, number> = {};
   readonly #rejections: Rejection[] = [];
   readonly #unavailableKeys: string[] = [];
+  readonly #refusedKeys = new Set<string>();
   readonly #truncatedAtLsn: number;
   #truncatedAt: FoldResult["truncatedAt"];
   #keylessAt: bigint | undefined;
@@ -123,7 +126,7 @@ class Fold {
       case "truncate":
         return this.#addTruncate(change, message);
       case "refuse":
-        return this.#reject(message, { ...change, key: keyOf(message) });
+        return this.#addRefused(message, change);
     }
   }
 
@@ -155,6 +158,7 @@ class Fold {
       keylessAt: this.#keylessAt,
       unplacedAt: this.#unplacedAt,
       unavailableKeys: this.#unavailableKeys,
+      refusedKeys: [...this.#refusedKeys],
       droppedFieldsCount,
     };
   }
@@ -178,6 +182,12 @@ class Fold {
     return false;
   }
 
+  #addRefused(message: Message, fault: Refusal): void {
+    const key = keyOf(message);
+    if (key !== undefined) this.#refusedKeys.add(key);
+    this.#reject(message, { ...fault, key });
+  }
+
   #addUnavailable({ key, isNewKey }: Unavailable): void {
     if (isNewKey) this.#unavailableKeys.push(key);
     this.#skip("unavailable_value");
@@ -195,7 +205,8 @@ class Fold {
   #isKnown(key: string, content: RowContent): boolean {
     const known = this.#known;
     const { form } = content;
-    if (known === undefined) return false;
+    // What was refused may come after all, and what came behind it must then have a later version.
+    if (known === undefined || this.#refusedKeys.has(key)) return false;
     if (form !== undefined && known.isOfForm(key, form)) return true;
     const hash = known.hashOf(key);
     if (hash === undefined || hash !== textHash(content.text)) return false;

@@ -45,11 +45,20 @@ export class KnownDocuments {
     if (known !== undefined) this.#documents.set(key, { text: known.text, form });
   }
 
-  /** These are about to be written. Until the index has answered nothing is known of their keys. */
-  sent(mutations: readonly Mutation[]): void {
+  /**
+   * These are about to be written. Until the index has answered nothing is known of their keys.
+   *
+   * @param refusedKeys of events that no write is made of: they may be delivered later, in their place,
+   * so that the next change of their keys has to be written
+   */
+  sent(mutations: readonly Mutation[], refusedKeys: readonly string[] = []): void {
     for (const { key, version } of mutations) {
       this.#documents.delete(key);
       this.#versionsInFlight.set(key, version);
+    }
+    for (const key of refusedKeys) {
+      this.#documents.delete(key);
+      this.#versionsInFlight.delete(key);
     }
   }
 

@@ -14,6 +14,11 @@ export function unavailable(key: string, op = "u") {
   return { key, value: { op, after: { key, value: PLACEHOLDER } } };
 }
 
+/** Its value is no JSON. */
+export function refused(key: string) {
+  return { key, value: { op: "u", after: { key, value: "{broken" } } };
+}
+
 export function tombstone(key: string) {
   return { key, value: null };
 }

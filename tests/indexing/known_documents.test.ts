@@ -11,6 +11,7 @@ import {
   batchOfMessages,
   countOf,
   namesOf,
+  refused,
   tombstone,
   unavailable,
   upsert,
@@ -20,7 +21,7 @@ import type { Event } from "./batches.ts";
 /** Folds, and has the index take everything. */
 function write(known: KnownDocuments, ...events: readonly Event[]) {
   const result = foldBatch(batchOf(...events), { known });
-  known.sent(result.mutations);
+  known.sent(result.mutations, result.refusedKeys);
   for (const mutation of result.mutations) known.acknowledged(mutation);
   return result;
 }
@@ -40,6 +41,16 @@ describe("foldBatch() with KnownDocuments does", () => {
     expect(again.skipped).toEqual({ unchanged: 1 });
     expect(namesOf(write(known, upsert(A, "3")))).toEqual([[A, "3"]]);
     expect(namesOf(write(known, upsert(A, "1")))).toEqual([[A, "1"]]);
+  });
+
+  test.each([
+    ["in batches of their own", [[upsert(A, "1")], [refused(A)], [upsert(A, "1")]]],
+    ["behind what is not acknowledged", [[upsert(A, "1"), refused(A)], [upsert(A, "1")]]],
+    ["in the middle of a batch", [[upsert(A, "1")], [upsert(A, "1"), refused(A), upsert(A, "1")]]],
+  ])("write what stands behind a refused change, which may come after all: %s", (_, batches) => {
+    const known = new KnownDocuments();
+    const names = batches.map((events) => namesOf(write(known, ...events)));
+    expect(names.at(-1)).toEqual([[A, "1"]]);
   });
 
   test("skip the tombstone behind a delete", () => {

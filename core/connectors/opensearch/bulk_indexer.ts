@@ -162,7 +162,7 @@ class OpenSearchSink implements Sink {
     });
     refuseTruncate(batch, fold, this.#options.onTruncate ?? "halt");
     refuseUnorderedRows(batch, fold, lanesCount);
-    this.#known.sent(fold.mutations);
+    this.#known.sent(fold.mutations, fold.refusedKeys);
     const ticket = new BatchTicket(fold, this.#known);
     const now = new Date();
     this.#unsaved.began(batch, now.getTime());
