@@ -148,6 +148,22 @@ export function searcherContract(name: string, makePlace: () => Promise<Searched
       }
     });
 
+    test("finds what only a comparison tells, however much is compared before it", async () => {
+      await using place = await makePlace();
+      const orders = Array.from({ length: 450 }, (_, n) => service(n, `orders-${n}`));
+      const expected = Array.from({ length: 12 }, (_, n) => `billing-service-${n}`).toSorted();
+      const billing = expected.map((text, n) => service(1_000 + n, text, { enabled: true }));
+      await place.write([...orders, ...billing]);
+      for (const text of [
+        "NOT name:orders",
+        "@enabled:true",
+        "NOT name:orders AND @enabled:true",
+      ]) {
+        const names = await namesFor(text, { place, size: 50 });
+        expect([text, names.toSorted()]).toEqual([text, expected]);
+      }
+    });
+
     test("says why a hit ranks where it does, and marks what matched", async () => {
       const [hit] = await hitsFor("ordersapi", { size: 1, explain: true });
       expect(hit).toMatchObject({ tier: "joined_name", match: "orders-api" });

@@ -4,7 +4,7 @@ import { type ExpressionScorer, expressionScorer } from "../../search/score_expr
 import type { FacetCount, SearchRequest, SearchResult } from "../../search/searcher.ts";
 import { editsCost, TIERS } from "../../search/tiers.ts";
 import { isSameType } from "../../search/type_names.ts";
-import { type Effort, isExact } from "./candidate_query.ts";
+import { type Effort, harderEfforts, isExact } from "./candidate_query.ts";
 import { type AnswerCounts, byCount, type SearchAnswer } from "./search_answer.ts";
 import { hasValues } from "./search_request.ts";
 
@@ -41,6 +41,12 @@ export class AnswerRanker {
       if (ranking) this.#matching.push({ entity, ranking });
     }
     if (candidatesCount > entities.length) this.#isComplete = false;
+  }
+
+  /** Whether the page may be fuller once more is compared: without words, nothing tells what is near. */
+  lacksHits(wantedCount: number): boolean {
+    const hasHarder = harderEfforts(this.#request.query.expression).length > 0;
+    return !hasHarder && !this.#isComplete && this.#hits().length < wantedCount;
   }
 
   /**

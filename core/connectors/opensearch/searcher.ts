@@ -23,7 +23,13 @@ import { INDEX_FORMAT } from "./mapping.ts";
 import { PlaneNames } from "./plane_names.ts";
 import { AnswerRanker } from "./rank_answer.ts";
 import { olderFormat } from "./refusals.ts";
-import { foundEntities, readAnswer, readCounts, readFacet } from "./search_answer.ts";
+import {
+  type AnswerCounts,
+  foundEntities,
+  readAnswer,
+  readCounts,
+  readFacet,
+} from "./search_answer.ts";
 import { countedBy, searchBody } from "./search_request.ts";
 import { shownUrl } from "./security.ts";
 
@@ -67,29 +73,39 @@ class OpenSearchSearcher implements Searcher {
   }
 
   async search(request: SearchRequest, signal?: AbortSignal): Promise<SearchResult> {
-    const offset = pageOffset(request);
+    const wantedCount = pageOffset(request) + request.size + 1;
+    const windows = WINDOWS.filter(({ hitsCount }) => wantedCount <= hitsCount);
+    let found = await this.#compare(request, windows[0] ?? WINDOWS[1], signal);
+    // Conditions that only a comparison decides may have left out all that came first.
+    if (windows.length > 1 && found.ranker.lacksHits(wantedCount)) {
+      found = await this.#compare(request, WINDOWS[1], signal);
+    }
+    const result = found.ranker.result(found.sure);
+    const { types, controlPlanes } = result.facets;
+    const named = await this.#planeNames.named(controlPlanes, (query) => this.#ask(query, signal));
+    return { ...result, facets: { types, controlPlanes: named } };
+  }
+
+  /** Asks for candidates, harder and harder while that may change the page, and compares them. */
+  async #compare(
+    request: SearchRequest,
+    { candidatesCount: windowCount }: (typeof WINDOWS)[number],
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly ranker: AnswerRanker; readonly sure: AnswerCounts }> {
     const { expression } = request.query;
-    const wantedCount = offset + request.size + 1;
-    const window = WINDOWS.find(({ hitsCount }) => wantedCount <= hitsCount) ?? WINDOWS[1];
-    const windowCount = window.candidatesCount;
-    const ranker = new AnswerRanker(request, offset);
+    const ranker = new AnswerRanker(request, pageOffset(request));
     const ask = async (effort: Effort): Promise<unknown> => {
-      const body = await this.#ask(
-        searchBody(expression, request, { effort, windowCount }),
-        signal,
-      );
-      ranker.add(readAnswer(body));
-      return body;
+      const body = searchBody(expression, request, { effort, windowCount });
+      const answer = await this.#ask(body, signal);
+      ranker.add(readAnswer(answer));
+      return answer;
     };
     const sure = readCounts(await ask("strict"));
     for (const effort of harderEfforts(expression)) {
       if (ranker.isEnough(effort)) break;
       await ask(effort);
     }
-    const result = ranker.result(sure);
-    const { types, controlPlanes } = result.facets;
-    const named = await this.#planeNames.named(controlPlanes, (query) => this.#ask(query, signal));
-    return { ...result, facets: { types, controlPlanes: named } };
+    return { ranker, sure };
   }
 
   async get(key: string, signal?: AbortSignal): Promise<IndexedEntity | undefined> {

@@ -11,6 +11,9 @@ import { type Filters, hasValues, slotFilter } from "./slot_filter.ts";
 /** Entities of one search that are compared with the query, beyond those of the pages before. */
 const SCORED_MAX_COUNT = 300;
 
+/** What is compared between two looks at the clock. */
+const SCORED_STEP_MAX_COUNT = 8_192;
+
 /** Half of the time after which a server gives up. */
 const SEARCH_MAX_MS = 1_000;
 
@@ -80,10 +83,21 @@ function matching(
   for (const effort of effortsFor(expression)) {
     ranker.find(expression, effort);
     if (isNarrowed) counter.find(expression, effort);
-    const maxCount = SCORED_MAX_COUNT + wantedCount;
-    score(loaded, { slots: ranker.found(), scorer, scores, maxCount });
-    hits = hitsOf(scores);
-    isCut = isLate();
+    let maxCount = SCORED_MAX_COUNT + wantedCount;
+    let comparedCount: number;
+    do {
+      comparedCount = scores.size;
+      score(loaded, { slots: ranker.found(), scorer, scores, maxCount });
+      hits = hitsOf(scores);
+      isCut = isLate();
+      maxCount = Math.min(2 * maxCount, SCORED_STEP_MAX_COUNT);
+      // Conditions that only a comparison decides may have left out all that came first.
+    } while (
+      !hasWords(expression) &&
+      !isCut &&
+      hits.length < wantedCount &&
+      scores.size > comparedCount
+    );
     if (isCut || hits.length >= wantedCount || hits[0]?.ranking.tier === "exact_id") break;
   }
   let uncomparedCount = 0;
