@@ -35,7 +35,7 @@ import { shownUrl } from "./security.ts";
 
 /**
  * Candidates that are compared for the first pages, and for those further on: they are the same for
- * all pages of either, so that no hit moves from one page to another.
+ * all pages of either that are looked for as hard.
  */
 const WINDOWS = [
   { hitsCount: 51, candidatesCount: 100 },
