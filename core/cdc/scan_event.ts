@@ -1,13 +1,9 @@
+import { OPEN_BRACE, QUOTE } from "../base/json_bytes.ts";
 import { endOfPlainText, endOfValue, skipSpace } from "./scan_json.ts";
+import { ObjectScanner } from "./scan_object.ts";
 
 /** Levels of objects and arrays below the event, as far as it may have them. */
 const NESTING_MAX_COUNT = 63;
-
-const QUOTE = 0x22;
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 const AFTER = Buffer.from("after");
 const BEFORE = Buffer.from("before");
@@ -47,9 +43,9 @@ export class EventScanner {
   readonly #after = new KeyPlace();
   readonly #before = new KeyPlace();
   readonly #own = new KeyPlace();
-  /** Of the name that was read last. */
-  #nameStart = 0;
-  #nameEnd = 0;
+  readonly #object = new ObjectScanner();
+  /** The row whose columns are taken. */
+  #row = this.#after;
 
   /**
    * Whether the bytes from `start` up to, not including, `end` are a usual event.
@@ -61,7 +57,8 @@ export class EventScanner {
     this.#after.forget();
     this.#before.forget();
     this.#own.forget();
-    const behind = skipSpace(bytes, this.#takeObject(bytes, skipSpace(bytes, start), undefined));
+    const at = this.#object.scan(bytes, skipSpace(bytes, start), this.#takeMember);
+    const behind = skipSpace(bytes, at);
     return behind === end && this.#choose();
   }
 
@@ -76,75 +73,40 @@ export class EventScanner {
     return keyEnd >= 0;
   }
 
-  /**
-   * Reads the event, or the row that stands at `row`. Returns the place behind it, or -1 where it is
-   * unusual.
-   */
-  #takeObject(bytes: Uint8Array, start: number, row: KeyPlace | undefined): number {
-    if (bytes[start] !== OPEN_BRACE) return -1;
-    for (let at = start + 1; ;) {
-      const valueAt = this.#takeName(bytes, skipSpace(bytes, at));
-      if (valueAt < 0) return -1;
-      at = row ? this.#takeColumn(bytes, valueAt, row) : this.#takeMember(bytes, valueAt);
-      if (at < 0) return -1;
-      at = skipSpace(bytes, at);
-      if (bytes[at] === CLOSE_BRACE) return at + 1;
-      if (bytes[at] !== COMMA) return -1;
-      at += 1;
-    }
-  }
-
-  /** Reads a name and the colon behind it. Returns where the value begins, or -1. */
-  #takeName(bytes: Uint8Array, at: number): number {
-    if (bytes[at] !== QUOTE) return -1;
-    const end = endOfPlainText(bytes, at + 1);
-    if (end < 0) return -1;
-    this.#nameStart = at + 1;
-    this.#nameEnd = end;
-    const colon = skipSpace(bytes, end + 1);
-    return bytes[colon] === COLON ? skipSpace(bytes, colon + 1) : -1;
-  }
-
   /** Reads the value of a member of the event. Returns the place behind it, or -1. */
-  #takeMember(bytes: Uint8Array, at: number): number {
-    if (this.#isNamed(bytes, AFTER)) return this.#takeRow(bytes, at, this.#after);
-    if (this.#isNamed(bytes, BEFORE)) return this.#takeRow(bytes, at, this.#before);
-    if (this.#isNamed(bytes, KEY)) return takeKey(bytes, at, this.#own);
+  readonly #takeMember = (bytes: Uint8Array, at: number): number => {
+    if (this.#object.isNamed(bytes, AFTER)) return this.#takeRow(bytes, at, this.#after);
+    if (this.#object.isNamed(bytes, BEFORE)) return this.#takeRow(bytes, at, this.#before);
+    if (this.#object.isNamed(bytes, KEY)) return takeKey(bytes, at, this.#own);
     if (this.#isOfOtherShape(bytes)) return -1;
     return endOfValue(bytes, at, NESTING_MAX_COUNT);
-  }
+  };
 
   /** Reads what should be a row. The event may hold the same row only once. */
   #takeRow(bytes: Uint8Array, at: number, row: KeyPlace): number {
     if (row.isSeen) return -1;
-    if (bytes[at] === OPEN_BRACE) {
-      const end = this.#takeObject(bytes, at, row);
+    if (bytes[at] !== OPEN_BRACE) {
       row.isSeen = true;
-      return end;
+      return endOfValue(bytes, at, NESTING_MAX_COUNT);
     }
+    // Until its end `isSeen` says whether the row's key was seen.
+    this.#row = row;
+    const end = this.#object.scan(bytes, at, this.#takeColumn);
     row.isSeen = true;
-    return endOfValue(bytes, at, NESTING_MAX_COUNT);
+    return end;
   }
 
-  #takeColumn(bytes: Uint8Array, at: number, row: KeyPlace): number {
-    if (this.#isNamed(bytes, KEY)) return takeKey(bytes, at, row);
+  readonly #takeColumn = (bytes: Uint8Array, at: number): number => {
+    if (this.#object.isNamed(bytes, KEY)) return takeKey(bytes, at, this.#row);
     return endOfValue(bytes, at, NESTING_MAX_COUNT - 1);
-  }
+  };
 
   #isOfOtherShape(bytes: Uint8Array): boolean {
     return (
-      this.#isNamed(bytes, PAYLOAD) ||
-      this.#isNamed(bytes, PARTITION) ||
-      this.#isNamed(bytes, SPECVERSION)
+      this.#object.isNamed(bytes, PAYLOAD) ||
+      this.#object.isNamed(bytes, PARTITION) ||
+      this.#object.isNamed(bytes, SPECVERSION)
     );
-  }
-
-  #isNamed(bytes: Uint8Array, name: Uint8Array): boolean {
-    if (this.#nameEnd - this.#nameStart !== name.length) return false;
-    for (let index = 0; index < name.length; index++) {
-      if (bytes[this.#nameStart + index] !== name[index]) return false;
-    }
-    return true;
   }
 }
 

@@ -3,21 +3,23 @@
  * `JSON.parse` refuses. It reads past the end of a text only up to the first line feed, which no text
  * of one line holds.
  */
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  DIGIT_NINE,
+  DIGIT_ZERO,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  SPACE,
+} from "../base/json_bytes.ts";
 
-const QUOTE = 0x22;
 const PLUS = 0x2b;
-const COMMA = 0x2c;
 const MINUS = 0x2d;
 const POINT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const SPACE = 0x20;
 const TAB = 0x09;
 const CARRIAGE_RETURN = 0x0d;
 const LETTER_E = 0x65;
@@ -51,6 +53,14 @@ export function endOfPlainText(bytes: Uint8Array, at: number): number {
   let place = at;
   while (ENDS_PLAIN_TEXT[byteAt(bytes, place)] === 0) place++;
   return bytes[place] === QUOTE ? place : -1;
+}
+
+/** Whether these bytes stand at this place. */
+export function isAt(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
+  for (let index = 0; index < text.length; index++) {
+    if (bytes[start + index] !== text[index]) return false;
+  }
+  return true;
 }
 
 /**
@@ -131,15 +141,12 @@ function endOfEscape(bytes: Uint8Array, at: number): number {
 }
 
 function endOfWord(bytes: Uint8Array, start: number, word: Uint8Array): number {
-  for (let index = 1; index < word.length; index++) {
-    if (bytes[start + index] !== word[index]) return -1;
-  }
-  return start + word.length;
+  return isAt(bytes, start, word) ? start + word.length : -1;
 }
 
 function endOfNumber(bytes: Uint8Array, start: number): number {
   let at = bytes[start] === MINUS ? start + 1 : start;
-  at = bytes[at] === ZERO ? at + 1 : endOfDigits(bytes, at);
+  at = bytes[at] === DIGIT_ZERO ? at + 1 : endOfDigits(bytes, at);
   if (at >= 0 && bytes[at] === POINT) at = endOfDigits(bytes, at + 1);
   if (at < 0 || (bytes[at] !== LETTER_E && bytes[at] !== LETTER_CAPITAL_E)) return at;
   const sign = bytes[at + 1];
@@ -154,7 +161,7 @@ function endOfDigits(bytes: Uint8Array, start: number): number {
 }
 
 function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= NINE;
+  return byte >= DIGIT_ZERO && byte <= DIGIT_NINE;
 }
 
 function byteAt(bytes: Uint8Array, at: number): number {

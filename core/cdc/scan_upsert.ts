@@ -1,9 +1,19 @@
 import { isUtf8 } from "node:buffer";
+import {
+  CLOSE_BRACE,
+  COLON,
+  COMMA,
+  DIGIT_NINE,
+  DIGIT_ZERO,
+  OPEN_BRACE,
+  QUOTE,
+} from "../base/json_bytes.ts";
 import type { Message } from "../connector/mod.ts";
 import { agreedKey } from "./record_key.ts";
-import { endOfPlainText, endOfValue, skipSpace } from "./scan_json.ts";
+import { endOfPlainText, endOfValue, isAt, skipSpace } from "./scan_json.ts";
+import { ObjectScanner } from "./scan_object.ts";
 import { unescapeText } from "./unescape_text.ts";
-import { isAt, type WantedNames } from "./wanted_names.ts";
+import type { WantedNames } from "./wanted_names.ts";
 
 /** Larger events are rare, and what is scanned is kept in buffers of this size at most. */
 const EVENT_MAX_BYTES = 256 * 1024;
@@ -17,13 +27,6 @@ const BELOW_ENTITY_COUNT = 60;
 /** A number of so many digits is exact. */
 const EXACT_DIGITS_COUNT = 15;
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const ZERO = 0x30;
-const NINE = 0x39;
-const COLON = 0x3a;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 const LETTER_C = 0x63;
 const LETTER_N = 0x6e;
 const LETTER_R = 0x72;
@@ -64,12 +67,14 @@ export class UpsertScanner {
   eventTimeMs: number | undefined;
   lsn: number | undefined;
   readonly #wantedOf: (key: string) => WantedNames;
+  #wanted: WantedNames | undefined;
   /** The wanted members of the row's object, as the text of an object. */
   #fields: Uint8Array = new Uint8Array(4 * 1024);
   #fieldsEnd = 0;
   /** A value column that came as text, without its escapes. */
   #column: Uint8Array = new Uint8Array(4 * 1024);
   #hasRow = false;
+  #hasKey = false;
   #hasObject = false;
   #op = ABSENT;
   #hasSource = false;
@@ -78,9 +83,7 @@ export class UpsertScanner {
   #lsn = ABSENT;
   #keyStart = 0;
   #keyEnd = 0;
-  /** Of the name that was read last. */
-  #nameStart = 0;
-  #nameEnd = 0;
+  readonly #object = new ObjectScanner();
 
   /** @param wantedOf the names that are wanted of the object in the row of this key */
   constructor(wantedOf: (key: string) => WantedNames) {
@@ -92,7 +95,7 @@ export class UpsertScanner {
     const { key, value } = message;
     if (value === null || value.length > EVENT_MAX_BYTES || !isUtf8(value)) return false;
     this.#forget();
-    const end = this.#takeEvent(value, skipSpace(value, 0));
+    const end = this.#object.scan(value, skipSpace(value, 0), this.#takeEventMember);
     if (!isSpaceFrom(value, end, value.length) || this.#op === ABSENT || !this.#hasObject)
       return false;
     this.eventTimeMs = this.#sourceTimeMs || this.#timeMs || undefined;
@@ -120,6 +123,7 @@ export class UpsertScanner {
 
   #forget(): void {
     this.#hasRow = false;
+    this.#hasKey = false;
     this.#hasObject = false;
     this.#hasSource = false;
     this.#op = ABSENT;
@@ -128,31 +132,19 @@ export class UpsertScanner {
     this.#lsn = ABSENT;
   }
 
-  #takeEvent(bytes: Uint8Array, start: number): number {
-    if (bytes[start] !== OPEN_BRACE) return UNUSUAL;
-    for (let at = start + 1; ;) {
-      const valueAt = this.#takeName(bytes, at);
-      if (valueAt < 0) return UNUSUAL;
-      const end = this.#takeEventMember(bytes, valueAt);
-      if (end < 0) return UNUSUAL;
-      at = skipSpace(bytes, end);
-      if (bytes[at] === CLOSE_BRACE) return at + 1;
-      if (bytes[at++] !== COMMA) return UNUSUAL;
-    }
-  }
-
-  #takeEventMember(bytes: Uint8Array, at: number): number {
-    if (this.#isNamed(bytes, AFTER)) return this.#hasRow ? UNUSUAL : this.#takeRow(bytes, at);
-    if (this.#isNamed(bytes, OP)) return this.#takeOperation(bytes, at);
-    if (this.#isNamed(bytes, SOURCE)) return this.#takeSource(bytes, at);
-    if (this.#isNamed(bytes, TS_MS)) {
+  readonly #takeEventMember = (bytes: Uint8Array, at: number): number => {
+    if (this.#object.isNamed(bytes, AFTER)) return this.#takeRow(bytes, at);
+    if (this.#object.isNamed(bytes, OP)) return this.#takeOperation(bytes, at);
+    if (this.#object.isNamed(bytes, SOURCE)) return this.#takeSource(bytes, at);
+    if (this.#object.isNamed(bytes, TS_MS)) {
       if (this.#timeMs !== ABSENT) return UNUSUAL;
       this.#timeMs = numberAt(bytes, at);
       return this.#timeMs < 0 ? UNUSUAL : endOfNumber(bytes, at);
     }
-    if (this.#isNamed(bytes, PAYLOAD) || this.#isNamed(bytes, SPECVERSION)) return UNUSUAL;
+    if (this.#object.isNamed(bytes, PAYLOAD) || this.#object.isNamed(bytes, SPECVERSION))
+      return UNUSUAL;
     return endOfValue(bytes, at, BELOW_EVENT_COUNT);
-  }
+  };
 
   /** A single letter. */
   #takeOperation(bytes: Uint8Array, at: number): number {
@@ -164,22 +156,14 @@ export class UpsertScanner {
   }
 
   #takeSource(bytes: Uint8Array, start: number): number {
-    if (this.#hasSource || bytes[start] !== OPEN_BRACE) return UNUSUAL;
+    if (this.#hasSource) return UNUSUAL;
     this.#hasSource = true;
-    for (let at = start + 1; ;) {
-      const valueAt = this.#takeName(bytes, at);
-      if (valueAt < 0) return UNUSUAL;
-      const end = this.#takeSourceMember(bytes, valueAt);
-      if (end < 0) return UNUSUAL;
-      at = skipSpace(bytes, end);
-      if (bytes[at] === CLOSE_BRACE) return at + 1;
-      if (bytes[at++] !== COMMA) return UNUSUAL;
-    }
+    return this.#object.scan(bytes, start, this.#takeSourceMember);
   }
 
-  #takeSourceMember(bytes: Uint8Array, at: number): number {
-    const isTime = this.#isNamed(bytes, TS_MS);
-    if (!isTime && !this.#isNamed(bytes, LSN)) return endOfValue(bytes, at, BELOW_ROW_COUNT);
+  readonly #takeSourceMember = (bytes: Uint8Array, at: number): number => {
+    const isTime = this.#object.isNamed(bytes, TS_MS);
+    if (!isTime && !this.#object.isNamed(bytes, LSN)) return endOfValue(bytes, at, BELOW_ROW_COUNT);
     if ((isTime ? this.#sourceTimeMs : this.#lsn) !== ABSENT) return UNUSUAL;
     // That of a snapshot is null.
     if (bytes[at] === LETTER_N) return endOfValue(bytes, at, 0);
@@ -188,36 +172,25 @@ export class UpsertScanner {
     if (isTime) this.#sourceTimeMs = number;
     else this.#lsn = number;
     return endOfNumber(bytes, at);
+  };
+
+  #takeRow(bytes: Uint8Array, start: number): number {
+    if (this.#hasRow) return UNUSUAL;
+    this.#hasRow = true;
+    return this.#object.scan(bytes, start, this.#takeRowColumn);
   }
 
   /** The key comes before the value, as it does in the table. */
-  #takeRow(bytes: Uint8Array, start: number): number {
-    if (bytes[start] !== OPEN_BRACE) return UNUSUAL;
-    this.#hasRow = true;
-    let hasKey = false;
-    for (let at = start + 1; ;) {
-      const valueAt = this.#takeName(bytes, at);
-      if (valueAt < 0) return UNUSUAL;
-      let end: number;
-      if (this.#isNamed(bytes, KEY)) {
-        if (hasKey) return UNUSUAL;
-        hasKey = true;
-        end = this.#takeKey(bytes, valueAt);
-      } else if (this.#isNamed(bytes, VALUE)) {
-        if (!hasKey || this.#hasObject) return UNUSUAL;
-        end = this.#takeColumn(bytes, valueAt);
-      } else {
-        end = endOfValue(bytes, valueAt, BELOW_ROW_COUNT);
-      }
-      if (end < 0) return UNUSUAL;
-      at = skipSpace(bytes, end);
-      if (bytes[at] === CLOSE_BRACE) return at + 1;
-      if (bytes[at++] !== COMMA) return UNUSUAL;
-    }
-  }
+  readonly #takeRowColumn = (bytes: Uint8Array, at: number): number => {
+    if (this.#object.isNamed(bytes, KEY)) return this.#takeKey(bytes, at);
+    if (this.#object.isNamed(bytes, VALUE)) return this.#takeColumn(bytes, at);
+    return endOfValue(bytes, at, BELOW_ROW_COUNT);
+  };
 
   #takeKey(bytes: Uint8Array, at: number): number {
-    const end = bytes[at] === QUOTE ? endOfPlainText(bytes, at + 1) : UNUSUAL;
+    if (this.#hasKey || bytes[at] !== QUOTE) return UNUSUAL;
+    this.#hasKey = true;
+    const end = endOfPlainText(bytes, at + 1);
     if (end < 0) return UNUSUAL;
     this.key = textOf(bytes, at + 1, end);
     this.#keyStart = at + 1;
@@ -227,85 +200,57 @@ export class UpsertScanner {
 
   /** jsonb comes as text, unless a transform has expanded it. */
   #takeColumn(bytes: Uint8Array, at: number): number {
-    if (bytes[at] !== QUOTE) return this.#takeColumnObject(bytes, at);
+    if (!this.#hasKey || this.#hasObject) return UNUSUAL;
+    if (bytes[at] !== QUOTE) return this.#object.scan(bytes, at, this.#takeColumnMember);
     if (this.#column.length < bytes.length) this.#column = new Uint8Array(2 * bytes.length);
-    const text = unescapeText(bytes, at + 1, this.#column);
+    const column = this.#column;
+    const text = unescapeText(bytes, at + 1, column);
     if (text === undefined) return UNUSUAL;
-    const end = this.#takeColumnObject(this.#column, skipSpace(this.#column, 0));
-    return isSpaceFrom(this.#column, end, text.length) ? text.end : UNUSUAL;
+    const end = this.#object.scan(column, skipSpace(column, 0), this.#takeColumnMember);
+    return isSpaceFrom(column, end, text.length) ? text.end : UNUSUAL;
   }
 
-  #takeColumnObject(bytes: Uint8Array, start: number): number {
-    if (bytes[start] !== OPEN_BRACE) return UNUSUAL;
-    for (let at = start + 1; ;) {
-      const valueAt = this.#takeName(bytes, at);
-      if (valueAt < 0) return UNUSUAL;
-      let end: number;
-      if (this.#isNamed(bytes, OBJECT)) {
-        if (this.#hasObject) return UNUSUAL;
-        this.#hasObject = true;
-        end = this.#takeEntity(bytes, valueAt);
-      } else {
-        end = endOfValue(bytes, valueAt, BELOW_COLUMN_COUNT);
-      }
-      if (end < 0) return UNUSUAL;
-      at = skipSpace(bytes, end);
-      if (bytes[at] === CLOSE_BRACE) return at + 1;
-      if (bytes[at++] !== COMMA) return UNUSUAL;
-    }
-  }
+  readonly #takeColumnMember = (bytes: Uint8Array, at: number): number => {
+    if (!this.#object.isNamed(bytes, OBJECT)) return endOfValue(bytes, at, BELOW_COLUMN_COUNT);
+    if (this.#hasObject) return UNUSUAL;
+    this.#hasObject = true;
+    return this.#takeEntity(bytes, at);
+  };
 
   /** Passes over the row's object and keeps what is wanted of it. */
   #takeEntity(bytes: Uint8Array, start: number): number {
     if (bytes[start] !== OPEN_BRACE) return UNUSUAL;
     // What is wanted is at most what is there, and as many braces and commas.
     if (this.#fields.length < bytes.length) this.#fields = new Uint8Array(2 * bytes.length);
-    const wanted = this.#wantedOf(this.key);
+    this.#wanted = this.#wantedOf(this.key);
     this.#fields[0] = OPEN_BRACE;
     this.#fieldsEnd = 1;
-    let at = skipSpace(bytes, start + 1);
-    while (bytes[at] !== CLOSE_BRACE) {
-      const valueAt = this.#takeName(bytes, at);
-      if (valueAt < 0) return UNUSUAL;
-      const end = endOfValue(bytes, valueAt, BELOW_ENTITY_COUNT);
-      if (end < 0) return UNUSUAL;
-      if (wanted.has(bytes, this.#nameStart, this.#nameEnd)) this.#keep(bytes, valueAt, end);
-      at = skipSpace(bytes, end);
-      if (bytes[at] === CLOSE_BRACE) break;
-      if (bytes[at++] !== COMMA) return UNUSUAL;
-      at = skipSpace(bytes, at);
-      if (bytes[at] !== QUOTE) return UNUSUAL;
-    }
+    const firstAt = skipSpace(bytes, start + 1);
+    const isEmpty = bytes[firstAt] === CLOSE_BRACE;
+    const end = isEmpty ? firstAt + 1 : this.#object.scan(bytes, start, this.#takeEntityMember);
     this.#fields[this.#fieldsEnd++] = CLOSE_BRACE;
-    return at + 1;
+    return end;
   }
+
+  readonly #takeEntityMember = (bytes: Uint8Array, at: number): number => {
+    const end = endOfValue(bytes, at, BELOW_ENTITY_COUNT);
+    if (end < 0) return UNUSUAL;
+    const { nameStart, nameEnd } = this.#object;
+    if (this.#wanted?.has(bytes, nameStart, nameEnd)) this.#keep(bytes, at, end);
+    return end;
+  };
 
   /** Keeps the member whose name was read last, with its value. */
   #keep(bytes: Uint8Array, valueAt: number, valueEnd: number): void {
     const fields = this.#fields;
     let to = this.#fieldsEnd;
     if (to > 1) fields[to++] = COMMA;
+    const { nameStart, nameEnd } = this.#object;
     // With its quotes.
-    for (let at = this.#nameStart - 1; at <= this.#nameEnd; at++) fields[to++] = bytes[at] ?? 0;
+    for (let at = nameStart - 1; at <= nameEnd; at++) fields[to++] = bytes[at] ?? 0;
     fields[to++] = COLON;
     for (let at = valueAt; at < valueEnd; at++) fields[to++] = bytes[at] ?? 0;
     this.#fieldsEnd = to;
-  }
-
-  /** Reads a name and the colon behind it. Returns where the value begins, or -1. */
-  #takeName(bytes: Uint8Array, before: number): number {
-    const at = skipSpace(bytes, before);
-    if (bytes[at] !== QUOTE) return UNUSUAL;
-    const end = endOfPlainText(bytes, at + 1);
-    if (end < 0) return UNUSUAL;
-    this.#nameStart = at + 1;
-    this.#nameEnd = end;
-    const colon = skipSpace(bytes, end + 1);
-    return bytes[colon] === COLON ? skipSpace(bytes, colon + 1) : UNUSUAL;
-  }
-
-  #isNamed(bytes: Uint8Array, name: Uint8Array): boolean {
-    return this.#nameEnd - this.#nameStart === name.length && isAt(bytes, this.#nameStart, name);
   }
 }
 
@@ -335,16 +280,18 @@ function isSpaceFrom(bytes: Uint8Array, start: number, end: number): boolean {
 /** The positive whole number that stands there, or -1 where that is anything else. */
 function numberAt(bytes: Uint8Array, start: number): number {
   const end = endOfNumber(bytes, start);
-  const isUsual = end > start && end - start <= EXACT_DIGITS_COUNT && bytes[start] !== ZERO;
+  const isUsual = end > start && end - start <= EXACT_DIGITS_COUNT && bytes[start] !== DIGIT_ZERO;
   if (!isUsual) return UNUSUAL;
   let number = 0;
-  for (let at = start; at < end; at++) number = number * 10 + ((bytes[at] ?? ZERO) - ZERO);
+  for (let at = start; at < end; at++)
+    number = number * 10 + ((bytes[at] ?? DIGIT_ZERO) - DIGIT_ZERO);
   return number;
 }
 
 /** The place behind the digits. What follows them in other numbers is not taken by anybody. */
 function endOfNumber(bytes: Uint8Array, start: number): number {
   let at = start;
-  for (let byte = bytes[at] ?? 0; byte >= ZERO && byte <= NINE; byte = bytes[at] ?? 0) at++;
+  for (let byte = bytes[at] ?? 0; byte >= DIGIT_ZERO && byte <= DIGIT_NINE; byte = bytes[at] ?? 0)
+    at++;
   return at;
 }

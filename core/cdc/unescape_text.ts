@@ -1,6 +1,4 @@
-const QUOTE = 0x22;
-const SPACE = 0x20;
-const BACKSLASH = 0x5c;
+import { BACKSLASH, QUOTE, SPACE } from "../base/json_bytes.ts";
 
 /** By the letter behind the backslash; 0 where there is none, or where it takes more than a byte. */
 const UNESCAPED = unescapedTable({ '"': '"', "\\": "\\", "/": "/", n: "\n", r: "\r", t: "\t" });

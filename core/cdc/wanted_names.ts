@@ -1,3 +1,5 @@
+import { isAt } from "./scan_json.ts";
+
 /** The longest name that can be wanted, in bytes. */
 const NAME_MAX_BYTES = 64;
 
@@ -21,12 +23,4 @@ export class WantedNames {
     for (const name of candidates) if (isAt(bytes, start, name)) return true;
     return false;
   }
-}
-
-/** Whether these bytes stand at this place. */
-export function isAt(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
-  for (let index = 0; index < text.length; index++) {
-    if (bytes[start + index] !== text[index]) return false;
-  }
-  return true;
 }

@@ -1,5 +1,4 @@
-const BACKSLASH = 0x5c;
-const QUOTE = 0x22;
+import { BACKSLASH, QUOTE } from "../../base/json_bytes.ts";
 
 /** What is written of a byte that can stand in a text of JSON as it is. */
 const PLAIN = 0;

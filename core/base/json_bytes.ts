@@ -1,0 +1,13 @@
+/** The bytes by which JSON is told apart (RFC 8259). */
+
+export const QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const COLON = 0x3a;
+export const BACKSLASH = 0x5c;
+export const OPEN_BRACKET = 0x5b;
+export const CLOSE_BRACKET = 0x5d;
+export const OPEN_BRACE = 0x7b;
+export const CLOSE_BRACE = 0x7d;
+export const SPACE = 0x20;
+export const DIGIT_ZERO = 0x30;
+export const DIGIT_NINE = 0x39;
