@@ -16,14 +16,18 @@ import { createSqliteSearcher } from "../core/connectors/sqlite/searcher.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
 import type { Searcher } from "../core/search/mod.ts";
 import { TemporaryFolder } from "../tests/fakes/temporary_folder.ts";
-import { evaluate, indexCorpus, type Quality, readJudged } from "../tests/search/relevance.ts";
-
-const FIXTURES = new URL("../tests/fixtures/search/", import.meta.url);
+import {
+  evaluate,
+  indexCorpus,
+  JUDGED_FILES,
+  type Quality,
+  readJudged,
+} from "../tests/search/relevance.ts";
 
 const { values } = parseArgs({
   options: {
-    corpus: { type: "string", default: new URL("corpus.jsonl.zst", FIXTURES).pathname },
-    queries: { type: "string", default: new URL("queries.jsonl.zst", FIXTURES).pathname },
+    corpus: { type: "string", default: JUDGED_FILES.corpus },
+    queries: { type: "string", default: JUDGED_FILES.queries },
     misses: { type: "string", default: "0" },
     opensearch: { type: "string" },
   },

@@ -18,7 +18,6 @@ import { HOSTILE_PIECES } from "../tests/contract/shop.ts";
 import { indexCorpus, percentile, readJudged } from "../tests/search/relevance.ts";
 import { asker } from "../tests/serve/asking.ts";
 
-const FIXTURES = new URL("../tests/fixtures/search/", import.meta.url);
 const { values } = parseArgs({
   options: {
     opensearch: {
@@ -50,10 +49,7 @@ process.exitCode = (await attack()) ? 0 : 1;
 if (values.index === undefined) await fetch(`${url}/${index}-*`, { method: "DELETE" });
 
 async function build(): Promise<void> {
-  const { corpus } = await readJudged({
-    corpus: new URL("corpus.jsonl.zst", FIXTURES),
-    queries: new URL("queries.jsonl.zst", FIXTURES),
-  });
+  const { corpus } = await readJudged();
   await using sink = createOpenSearchSink({ url, index, observer: SILENT_OBSERVER });
   await indexCorpus(sink, corpus);
   await fetch(`${url}/${index}/_refresh`, { method: "POST" });

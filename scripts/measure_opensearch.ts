@@ -12,11 +12,10 @@ import { parseArgs } from "node:util";
 import { createOpenSearchSink } from "../core/connectors/opensearch/bulk_indexer.ts";
 import { createOpenSearchSearcher } from "../core/connectors/opensearch/searcher.ts";
 import { SILENT_OBSERVER } from "../core/observe/observer.ts";
-import { parseQuery, SearchError } from "../core/search/mod.ts";
+import { parseQuery } from "../core/search/mod.ts";
 import { copiesOf, typedTexts } from "../tests/search/many_entities.ts";
 import { indexCorpus, percentile, readJudged } from "../tests/search/relevance.ts";
 
-const FIXTURES = new URL("../tests/fixtures/search/", import.meta.url);
 const { values } = parseArgs({
   options: {
     opensearch: {
@@ -35,10 +34,7 @@ const CPU_DELAY_MS = 1_100;
 const PAGE_SIZE = 10;
 const TEXTS = ["name", "hosts", "paths", "tags", "labels", "description"];
 
-const { corpus, queries } = await readJudged({
-  corpus: new URL("corpus.jsonl.zst", FIXTURES),
-  queries: new URL("queries.jsonl.zst", FIXTURES),
-});
+const { corpus, queries } = await readJudged();
 const url = values.opensearch;
 const index = values.index ?? `measure-${crypto.randomUUID()}`;
 if (values.index === undefined) await build(Number(values.copies));
@@ -66,7 +62,7 @@ async function measure(): Promise<void> {
     multi_match: (text) => ask({ multi_match: { query: text, fields: TEXTS, fuzziness: "AUTO" } }),
     match_all: () => ask({ match_all: {} }),
   };
-  const texts = typedTexts(queries, Number(values.queries)).filter(isQuery);
+  const texts = typedTexts(queries, Number(values.queries));
   const all = await searcher.search({ query: parseQuery(""), size: PAGE_SIZE });
   console.log(`${all.total.count} entities, ${texts.length} searches as typed`);
   for (const text of texts.slice(0, BLOCK_SEARCHES_COUNT)) {
@@ -120,14 +116,4 @@ async function cpuMs(): Promise<{ konn: number; openSearch: number }> {
     konn: (user + system) / 1_000,
     openSearch: totals.reduce((sum, total) => sum + total, 0),
   };
-}
-
-function isQuery(text: string): boolean {
-  try {
-    parseQuery(text);
-    return true;
-  } catch (error) {
-    if (error instanceof SearchError) return false;
-    throw error;
-  }
 }

@@ -5,20 +5,11 @@ import { join } from "node:path";
 import { copiesOf } from "../search/many_entities.ts";
 import { readJudged } from "../search/relevance.ts";
 
-const FIXTURES = new URL("../fixtures/search/", import.meta.url);
-
-export async function judgedCorpus(): ReturnType<typeof readJudged> {
-  return await readJudged({
-    corpus: new URL("corpus.jsonl.zst", FIXTURES),
-    queries: new URL("queries.jsonl.zst", FIXTURES),
-  });
-}
-
 /** Finds a file of at least so many entities, or writes it. */
 export async function corpusFile(
   leastCount: number,
 ): Promise<{ path: string; eventsCount: number }> {
-  const { corpus } = await judgedCorpus();
+  const { corpus } = await readJudged();
   const copiesCount = Math.max(1, Math.round(leastCount / corpus.length));
   const folder = join(tmpdir(), "konn-bench");
   const path = join(folder, `corpus-${copiesCount}.jsonl`);

@@ -1,3 +1,4 @@
+import { parseQuery, SearchError } from "../../core/search/mod.ts";
 import type { CorpusEntity, JudgedQuery } from "./relevance.ts";
 
 /**
@@ -18,13 +19,26 @@ export function* copiesOf(
   }
 }
 
-/** Beginnings of the queries, as a page would ask for them: every key that is typed. */
+/**
+ * Beginnings of the queries, as a page would ask for them: every key that is typed. Those that end
+ * within quotes, say, and are no queries are left out.
+ */
 export function typedTexts(judged: readonly JudgedQuery[], count: number): readonly string[] {
   const typed = judged.flatMap(({ q }) => {
     return Array.from({ length: q.length }, (_, at) => q.slice(0, at + 1));
   });
   const step = Math.max(1, Math.floor(typed.length / count));
-  return typed.filter((_, at) => at % step === 0);
+  return typed.filter((_, at) => at % step === 0).filter(isQuery);
+}
+
+function isQuery(text: string): boolean {
+  try {
+    parseQuery(text);
+    return true;
+  } catch (error) {
+    if (error instanceof SearchError) return false;
+    throw error;
+  }
 }
 
 function wordsOf(entities: readonly CorpusEntity[]): readonly string[] {

@@ -9,8 +9,6 @@ import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { sharedServices } from "../services/mod.ts";
 import { evaluate, indexCorpus, readJudged } from "./relevance.ts";
 
-const FIXTURES = new URL("../fixtures/search/", import.meta.url);
-
 /** Below these the search is worse than what was promised. */
 const GOALS = {
   successAt1: 0.97,
@@ -21,10 +19,7 @@ const GOALS = {
   emptyShare: 0,
 };
 
-const { corpus, queries } = await readJudged({
-  corpus: new URL("corpus.jsonl.zst", FIXTURES),
-  queries: new URL("queries.jsonl.zst", FIXTURES),
-});
+const { corpus, queries } = await readJudged();
 
 test("the embedded engine has the right entity first", async () => {
   using folder = new TemporaryFolder();

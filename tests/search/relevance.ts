@@ -62,8 +62,14 @@ export interface StoredQuery extends Omit<JudgedQuery, "relevant"> {
   readonly relevant: readonly (string | number)[];
 }
 
+/** The corpus and the queries that belong to the project. */
+export const JUDGED_FILES = {
+  corpus: new URL("../fixtures/search/corpus.jsonl.zst", import.meta.url).pathname,
+  queries: new URL("../fixtures/search/queries.jsonl.zst", import.meta.url).pathname,
+} as const;
+
 /** A corpus and the queries over it. */
-export async function readJudged(files: { corpus: string | URL; queries: string | URL }) {
+export async function readJudged(files: { corpus: string; queries: string } = JUDGED_FILES) {
   const corpus = await readLines<CorpusEntity>(files.corpus);
   const stored = await readLines<StoredQuery>(files.queries);
   const keyOf = (entity: string | number): string =>
@@ -76,12 +82,11 @@ export async function readJudged(files: { corpus: string | URL; queries: string 
 }
 
 /** The lines of a JSONL file that is compressed, or not. */
-export async function readLines<Line>(path: string | URL): Promise<Line[]> {
+async function readLines<Line>(path: string): Promise<Line[]> {
   const bytes = await Bun.file(path).bytes();
-  const name = String(path);
-  const plain = name.endsWith(".gz")
+  const plain = path.endsWith(".gz")
     ? Bun.gunzipSync(bytes)
-    : name.endsWith(".zst")
+    : path.endsWith(".zst")
       ? Bun.zstdDecompressSync(bytes)
       : bytes;
   const lines = new TextDecoder().decode(plain).split("\n");

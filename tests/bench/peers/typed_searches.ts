@@ -5,22 +5,21 @@
  */
 import { createOpenSearchSearcher } from "../../../core/connectors/opensearch/searcher.ts";
 import { createSqliteSearcher } from "../../../core/connectors/sqlite/searcher.ts";
-import { parseQuery, SearchError } from "../../../core/search/mod.ts";
+import { parseQuery } from "../../../core/search/mod.ts";
 import { typedTexts } from "../../search/many_entities.ts";
-import { percentile } from "../../search/relevance.ts";
-import { judgedCorpus } from "../corpus_file.ts";
+import { percentile, readJudged } from "../../search/relevance.ts";
 
 const [engine, place = "", index = "", searches = "1000"] = process.argv.slice(2);
 const PAGE_SIZE = 10;
 /** Before anything is measured: connections, caches, compiled code. */
 const WARM_UP_COUNT = 100;
 
-const { queries } = await judgedCorpus();
+const { queries } = await readJudged();
 await using searcher =
   engine === "embedded"
     ? createSqliteSearcher({ path: place })
     : createOpenSearchSearcher({ url: place, index });
-const texts = typedTexts(queries, Number(searches)).filter(isQuery);
+const texts = typedTexts(queries, Number(searches));
 for (const text of texts.slice(0, WARM_UP_COUNT)) await search(text);
 const startedMs = performance.now();
 const times: number[] = [];
@@ -40,15 +39,4 @@ console.log(JSON.stringify({ events: times.length, seconds, latency }));
 
 async function search(text: string): Promise<void> {
   await searcher.search({ query: parseQuery(text), size: PAGE_SIZE });
-}
-
-/** A beginning may end within quotes or brackets. */
-function isQuery(text: string): boolean {
-  try {
-    parseQuery(text);
-    return true;
-  } catch (error) {
-    if (error instanceof SearchError) return false;
-    throw error;
-  }
 }
