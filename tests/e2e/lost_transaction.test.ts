@@ -3,7 +3,9 @@ import { compareWithKcat } from "../chaos/committed_lines.ts";
 import { writeNumberedFile } from "../chaos/numbered_file.ts";
 import { TemporaryFolder } from "../fakes/temporary_folder.ts";
 import { type KafkaService, startKafka } from "../services/mod.ts";
+import { withAdmin } from "../connectors/kafka/support.ts";
 import { resultOf, spawnKonn } from "./konn.ts";
+import { eventually } from "./waiting.ts";
 
 /** Longer than a transaction may stay open. */
 const OUTAGE_MS = 19_000;
@@ -42,11 +44,20 @@ test.if(Bun.which("kcat") !== null)(
   TRIES_COUNT * 90_000,
 );
 
+async function untilItHolds(topic: string): Promise<void> {
+  await withAdmin(kafka.brokers.split(","), (admin) =>
+    eventually(async () => {
+      const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
+      return offsets.some(({ high }) => high !== "0");
+    }),
+  );
+}
+
 /** Pauses Kafka once the topic holds something. Returns what konn said. */
 async function replayOverOutage(file: string, topic: string): Promise<string> {
   const options = { cwd: folder.path, environment: { KONN_BROKERS: kafka.brokers } };
   const child = spawnKonn(["replay", file, "--topic", topic, "--json"], options);
-  await Bun.sleep(2_000);
+  await untilItHolds(topic);
   await kafka.pause();
   await Bun.sleep(OUTAGE_MS);
   await kafka.resume();
