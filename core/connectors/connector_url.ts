@@ -11,17 +11,20 @@ export interface ConnectorUrl {
 
 /** Two letters at least, so that a drive of Windows is a path. */
 const SCHEME = /^([a-z][a-z-]+):(.*)$/s;
+/** Of files that hold a database, which nobody fills with lines of JSON on purpose. */
+const DATABASE_FILE = /\.(?:sqlite3?|db)$/i;
 const AUTHORITY = /^\/\/([^/]*)\/(.+)$/s;
 
 /**
  * Reads a connector URL. Without a scheme it is the path of a file; `-` is stdin or stdout.
  *
- * @throws KonnError (usage) for an incomplete URL and for one that holds credentials
+ * @throws KonnError (usage) for an incomplete URL, for one that holds credentials, and for a path that
+ * may be meant as an index
  */
 export function parseConnectorUrl(url: string): ConnectorUrl {
   if (url === "-") return { scheme: "-", hosts: undefined, name: "-" };
   const [, scheme, rest = ""] = SCHEME.exec(url) ?? [];
-  if (scheme === undefined) return { scheme: "file", hosts: undefined, name: url };
+  if (scheme === undefined) return { scheme: "file", hosts: undefined, name: plainPath(url) };
   if (scheme === "file") return { scheme, hosts: undefined, name: filePath(rest) };
   if (scheme === "sqlite") return named(scheme, undefined, filePath(rest));
   if (!rest.startsWith("//")) return named(scheme, undefined, rest);
@@ -53,6 +56,15 @@ function named(scheme: string, hosts: string | undefined, name: string): Connect
     code: "URL_INVALID",
     kind: "usage",
     hint,
+  });
+}
+
+function plainPath(path: string): string {
+  if (!DATABASE_FILE.test(path)) return path;
+  throw new KonnError(`Cannot tell what ${path} is: an index, or lines of JSON`, {
+    code: "URL_AMBIGUOUS",
+    kind: "usage",
+    hint: `Write sqlite:${path} for the index, file:${path} for lines.`,
   });
 }
 

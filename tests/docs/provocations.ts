@@ -15,6 +15,7 @@ export const PROVOCATIONS: Readonly<Record<string, string>> = {
   CONNECTOR_ONE_WAY: "konn pipe --from opensearch:a --to b.jsonl",
   CONNECTOR_NO_INDEX: "konn verify --index sqlite:a",
   URL_INVALID: "konn pipe --from kafka: --to b.jsonl",
+  URL_AMBIGUOUS: "konn pipe --from stream.jsonl --to out.sqlite",
   URL_WITH_CREDENTIALS: "konn pipe --from kafka://me:secret@h:1/a --to b.jsonl",
   INDEX_NAME_INVALID: "konn pipe --from stream.jsonl --to opensearch:A",
   SAME_PLACE: "konn pipe --from stream.jsonl --to stream.jsonl",

@@ -212,6 +212,7 @@ describe("konn pipe", () => {
     [["--from", "kafak:a", "--to", "-"], "CONNECTOR_UNKNOWN"],
     [["--from", "kafka://u:p@h:1/t", "--to", "-"], "URL_WITH_CREDENTIALS"],
     [["--from", "kafka:", "--to", "-"], "URL_INVALID"],
+    [["--from", SAMPLE, "--to", "out.sqlite"], "URL_AMBIGUOUS"],
     [["--from", "kafka:none", "--to", "opensearch:BadName"], "INDEX_NAME_INVALID"],
     [["--from", "kafka:none", "--to", "opensearch://localhost:1/_x"], "lower-case letters"],
     [["--from", "a.jsonl"], "without --to"],
